@@ -1,0 +1,1 @@
+"""palitra: controllable image generation."""

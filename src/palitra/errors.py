@@ -1,0 +1,83 @@
+"""Every error a user can meet.
+
+PalitraError                      exit code 1: a fault of ours or of the machine
+├── InputError                    exit code 2: something the user handed in
+│   ├── ImageError                the picture cannot be used
+│   ├── WeightsError              the weights cannot be used
+│   ├── ModelNotFoundError        no such model, or its files are not here
+│   └── ComposeError              two parts that cannot work together
+├── OutOfMemoryError              the device is full
+├── DiskError                     a file cannot be written
+└── Cancelled                     stopped on request; finished pictures are kept
+
+A message is one sentence with the field's name, the bound and the value. `code` is stable: the
+API, the bot and the command line translate by it.
+"""
+
+from __future__ import annotations
+
+
+class PalitraError(Exception):
+    """Base of all errors with a message meant for people."""
+
+    code = "internal"
+    exit_code = 1
+
+
+class InputError(PalitraError):
+    """The user's input is out of bounds; the message names field, bound and value."""
+
+    code = "bad_input"
+    exit_code = 2
+
+
+class ImageError(InputError):
+    """A picture that cannot be decoded or is outside the limits."""
+
+    code = "bad_image"
+
+
+class WeightsError(InputError):
+    """Weights of the wrong layout, pickled, or damaged."""
+
+    code = "bad_weights"
+
+
+class ModelNotFoundError(InputError):
+    """A model name nobody knows, or one whose files are not on this machine."""
+
+    code = "model_not_found"
+
+
+class ComposeError(InputError):
+    """Parts that cannot be combined; the message names both."""
+
+    code = "cannot_combine"
+
+
+class OutOfMemoryError(PalitraError):
+    """The device ran out of memory; the message says what to lower."""
+
+    code = "out_of_memory"
+
+
+class DiskError(PalitraError):
+    """A file could not be written (disk full, no permission)."""
+
+    code = "disk"
+
+
+class Cancelled(PalitraError):
+    """The run was stopped on request; what was finished is kept."""
+
+    code = "cancelled"
+    exit_code = 130
+
+
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """Raise `InputError` unless `low <= value <= high`.
+
+    The sentence follows one form: "`fidelity` must be in [0, 1], got 3".
+    """
+    if not low <= value <= high:
+        raise InputError(f"`{name}` must be in [{low:g}, {high:g}], got {value:g}")
