@@ -1,0 +1,134 @@
+"""Trains mini: v-prediction on patch-code latents, text tower learned jointly with the U-Net."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from palitra.core.schedule import Schedule
+from palitra.train.checkpoint import load_checkpoint, save_checkpoint
+from palitra.train.config import MiniConfig
+from palitra.train.ema import EMA
+from palitra.train.mini_model import build_text_encoder, build_unet
+from palitra.train.mini_prepare import Prepared
+from palitra.train.progress import TrainingBar
+
+
+def mini_schedule() -> Schedule:
+    """Cosine with zero terminal SNR: the schedule mini is trained and sampled with."""
+    return Schedule.cosine(1000, zero_terminal_snr=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """One training batch; `texts` (B,) are rows of the pack's texts."""
+
+    latents: Tensor
+    noise: Tensor
+    times: Tensor
+    texts: Tensor
+
+
+def draw_batch(prepared: Prepared, config: MiniConfig, step: int) -> Batch:
+    """The batch of a step, a pure function of (seed, step): that makes resuming exact."""
+    g = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+    pack, n = prepared.pack, config.batch
+    rows = torch.multinomial(pack.weights, n, replacement=True, generator=g)
+    flip = torch.randint(2, (n,), generator=g)
+    latents = pack.latents[rows, flip].float()
+    phrasing = torch.randint(pack.phrasings.shape[1], (n,), generator=g)
+    phrasing[torch.rand(n, generator=g) >= config.rephrase] = 0
+    texts = pack.phrasings[rows, phrasing]
+    texts = texts.masked_fill(torch.rand(n, generator=g) < config.text_dropout, 0)
+    times = torch.randint(1000, (n,), generator=g)
+    return Batch(latents, torch.randn(latents.shape, generator=g), times, texts)
+
+
+def loss_weight(abar: Tensor, config: MiniConfig) -> Tensor:
+    """Weight of the v-loss per sample: 1, or min-SNR (arXiv 2303.09556) min(snr, gamma) / (snr + 1)."""
+    if config.weighting == "equal":
+        return torch.ones_like(abar)
+    return torch.minimum(abar, config.min_snr_gamma * (1 - abar))
+
+
+def learning_rate(config: MiniConfig, step: int) -> float:
+    """Linear warm-up, flat, then linear decay to 0 over the last part of `samples`."""
+    total = max(1, config.samples // config.batch)
+    ramp = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
+    left = (total - step) / max(1.0, total * (1 - config.decay_from))
+    return config.learning_rate * ramp * min(1.0, max(0.0, left))
+
+
+class MiniTrainer:
+    """Owns the networks, the optimiser and their averages; `step` makes one update."""
+
+    def __init__(self, prepared: Prepared, config: MiniConfig, device: torch.device) -> None:
+        torch.manual_seed(config.seed)
+        self.prepared, self.config, self.device = prepared, config, device
+        self.unet = build_unet(config).to(device)
+        self.text = build_text_encoder(config, prepared.tokenizer).to(device)
+        if device.type == "cpu":
+            # explicit products: the backward of fused attention is the slow part on CPUs
+            from diffusers.models.attention_processor import AttnProcessor
+
+            self.unet.set_attn_processor(AttnProcessor())
+        self.parameters = [*self.unet.parameters(), *self.text.parameters()]
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        self.ema = EMA(self.parameters, config.ema)
+        self.abar = mini_schedule().abar.float().to(device)
+        self.network: Any = torch.compile(self.unet) if config.compile else self.unet
+        self.modules = {"unet": self.unet, "text": self.text}
+
+    def encode_texts(self, rows: Tensor) -> Tensor:
+        """Token states (B, 77, D) of text rows; equal texts are encoded once."""
+        unique, back = rows.unique(return_inverse=True)
+        tokens = self.prepared.tokens[unique].to(self.device)
+        return self.text(tokens).last_hidden_state[back.to(self.device)]
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Mean squared error of v = sqrt(abar) eps - sqrt(1 - abar) x0 (arXiv 2202.00512)."""
+        x0, noise = batch.latents.to(self.device), batch.noise.to(self.device)
+        times = batch.times.to(self.device)
+        abar = self.abar[times].view(-1, 1, 1, 1)
+        a, s = abar.sqrt(), (1 - abar).sqrt()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16):
+            out = self.network(a * x0 + s * noise, times, self.encode_texts(batch.texts)).sample
+        error = (out.float() - (a * noise - s * x0)).square().mean((1, 2, 3))
+        return (error * loss_weight(abar.flatten(), self.config)).mean()
+
+    def step(self, index: int) -> float:
+        """One optimiser step; returns the loss."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.config, index)
+        loss = self.loss(draw_batch(self.prepared, self.config, index))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.config.clip_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.ema.update(self.parameters, index)
+        return float(loss.detach())
+
+
+def train_mini(prepared: Prepared, config: MiniConfig, folder: Path, device: torch.device) -> MiniTrainer:
+    """Train to `config.samples`, resuming from `folder`; writes sheets and checkpoints there."""
+    from palitra.train.mini_sheet import write_sheet
+
+    trainer = MiniTrainer(prepared, config, device)
+    start = load_checkpoint(folder, trainer.modules, trainer.optimizer, trainer.ema)
+    total = math.ceil(config.samples / config.batch)
+    with TrainingBar("mini", total, start, folder / "log.csv") as bar:
+        for index in range(start, total):
+            bar.advance(index, loss=trainer.step(index), lr=learning_rate(config, index))
+            last = index + 1 == total
+            if (index + 1) % config.save_every == 0 or last:
+                save_checkpoint(folder, index + 1, trainer.modules, trainer.optimizer, trainer.ema)
+            if (index + 1) % config.sheet_every == 0 or last:
+                write_sheet(trainer, folder / "sheets" / f"{index + 1:07d}.png")
+    return trainer
