@@ -32,7 +32,9 @@ class Schedule:
     final_abar: float = 1.0
 
     @classmethod
-    def from_betas(cls, betas: Tensor, *, zero_terminal_snr: bool = False, final_abar: float | None = 1.0) -> Schedule:
+    def from_betas(
+        cls, betas: Tensor, *, zero_terminal_snr: bool = False, final_abar: float | None = 1.0
+    ) -> Schedule:
         """Build from per-step variances (T,); `final_abar=None` takes abar[0]."""
         abar = torch.cumprod(1.0 - betas.to(torch.float64), 0)
         if zero_terminal_snr:
@@ -40,7 +42,9 @@ class Schedule:
         return cls(abar, float(abar[0]) if final_abar is None else final_abar)
 
     @classmethod
-    def linear(cls, steps: int = 1000, low: float = 1e-4, high: float = 0.02, **options: bool | float | None) -> Schedule:
+    def linear(
+        cls, steps: int = 1000, low: float = 1e-4, high: float = 0.02, **options: bool | float | None
+    ) -> Schedule:
         """Betas in equal steps (DDPM, section 4)."""
         return cls.from_betas(torch.linspace(low, high, steps, dtype=torch.float64), **options)  # type: ignore[arg-type]
 

@@ -31,11 +31,15 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     import pyarrow.parquet as pq
 
     if not path.is_file():
-        raise InputError(f"`data` must hold {path.parent.name}/{path.name}; set PALITRA_DATA to the folder of the image sets")
+        raise InputError(
+            f"`data` must hold {path.parent.name}/{path.name}; set PALITRA_DATA to the folder of the image sets"
+        )
     file = pq.ParquetFile(path)
     missing = [c for c in columns if c not in file.schema_arrow.names]
     if missing:
-        raise InputError(f"`{path.name}` must have the column {missing[0]}, got {', '.join(file.schema_arrow.names)}")
+        raise InputError(
+            f"`{path.name}` must have the column {missing[0]}, got {', '.join(file.schema_arrow.names)}"
+        )
     for batch in file.iter_batches(batch_size=256, columns=list(columns)):
         yield from batch.to_pylist()
 

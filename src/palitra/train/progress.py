@@ -7,7 +7,14 @@ from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 
 class TrainingBar:
@@ -50,7 +57,9 @@ class TrainingBar:
         self.progress.update(self.task, completed=index + 1, numbers=shown)
         if (index + 1) % 10 == 0:
             with self.log.open("a", encoding="utf-8") as file:
-                file.write(f"{index + 1},{time.time():.0f}," + ",".join(f"{v:.6g}" for v in numbers.values()) + "\n")
+                file.write(
+                    f"{index + 1},{time.time():.0f}," + ",".join(f"{v:.6g}" for v in numbers.values()) + "\n"
+                )
         if not self.console.is_terminal and (index + 1) % 50 == 0:
             pace = (time.monotonic() - self.began) / (index + 1 - self.start)
             left = pace * (self.total - index - 1) / 60

@@ -30,7 +30,9 @@ def train_tokenizer(texts: Iterable[str], folder: Path, vocab_size: int = 1024, 
     pieces = sorted(state["vocab"], key=state["vocab"].__getitem__)
     pieces = [p for p in pieces if not p.startswith("<|")]
     # a word's last byte carries the suffix, also for bytes the captions never end on
-    pieces += [f"{b}</w>" for b in sorted(pre_tokenizers.ByteLevel.alphabet()) if f"{b}</w>" not in state["vocab"]]
+    pieces += [
+        f"{b}</w>" for b in sorted(pre_tokenizers.ByteLevel.alphabet()) if f"{b}</w>" not in state["vocab"]
+    ]
     vocab = {p: i for i, p in enumerate([*pieces, "<|startoftext|>", "<|endoftext|>"])}
     merges = [tuple(m) for m in state["merges"]]
     CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=max_length).save_pretrained(folder)

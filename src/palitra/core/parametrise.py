@@ -1,0 +1,49 @@
+"""What a network predicts (noise, clean latent, velocity), and the way between the three.
+
+x_t = a x0 + s eps with a = sqrt(abar_t), s = sqrt(1 - abar_t); v = a eps - s x0 (arXiv 2202.00512).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+Parametrisation = Literal["epsilon", "sample", "v_prediction"]
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """A step's belief: the clean latent and the noise, both (B, C, h, w), consistent with x_t."""
+
+    x0: Tensor
+    eps: Tensor
+
+    def plus_eps(self, delta: Tensor, abar: float) -> Prediction:
+        """Add `delta` to the noise and move x0 so that both still explain the same x_t.
+
+        At zero signal power x_t is all noise and eps cannot move: the prediction is returned as it is.
+        """
+        if abar == 0:
+            return self
+        return Prediction(self.x0 - math.sqrt((1 - abar) / abar) * delta, self.eps + delta)
+
+
+def to_prediction(output: Tensor, x: Tensor, abar: float, kind: Parametrisation) -> Prediction:
+    """Read a network output (B, C, h, w) at x (B, C, h, w) as clean latent and noise.
+
+    `epsilon` at abar = 0 carries no information about x0: x0 is then taken as 0.
+    """
+    a, s = math.sqrt(abar), math.sqrt(1 - abar)
+    if kind == "v_prediction":
+        return Prediction(a * x - s * output, s * x + a * output)
+    if kind == "sample":
+        return Prediction(output, (x - a * output) / s if s > 0 else output * 0)
+    return Prediction((x - s * output) / a if a > 0 else output * 0, output)
+
+
+def velocity(prediction: Prediction, abar: float) -> Tensor:
+    """v of a prediction."""
+    return math.sqrt(abar) * prediction.eps - math.sqrt(1 - abar) * prediction.x0

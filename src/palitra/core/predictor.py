@@ -1,0 +1,113 @@
+"""Turns branches and guiders into one guided prediction, with at most two network calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from palitra.core.branch import MAIN, Branch
+from palitra.core.condition import join
+from palitra.core.denoiser import Denoiser
+from palitra.core.guider import Guider, overrides
+from palitra.core.parametrise import Prediction, to_prediction
+from palitra.core.schedule import Schedule
+from palitra.core.step import Step
+from palitra.core.tap import Bus, Rows, Tap
+
+
+@dataclass(frozen=True, eq=False)
+class LatentGradient:
+    """A gradient that waits for the step it is to be balanced against."""
+
+    guider: Guider
+    gradient: Tensor
+    step: Step
+    merged: Prediction
+
+
+class Predictor:
+    """Callable by samplers: (x, t, index, count, stage) -> Prediction.
+
+    Branches without gradient run first in one batch, so that energies find their references; those
+    that an acting energy differentiates follow in a second. When nothing acts, everything is one
+    call. `calls` counts network calls, `samples` the samples they held.
+    """
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        schedule: Schedule,
+        guiders: Sequence[Guider],
+        taps: Sequence[Tap] = (),
+        tracks: Mapping[str, Sequence[Tensor]] | None = None,
+    ) -> None:
+        self.denoiser, self.schedule = denoiser, schedule
+        self.guiders, self.taps, self.tracks = tuple(guiders), tuple(taps), dict(tracks or {})
+        self.branches = tuple({b.name: b for g in guiders for b in g.branches}.values())
+        self.calls = 0
+        self.samples = 0
+        self.latent_gradients: list[LatentGradient] = []
+        self.merged: Prediction | None = None
+
+    def __call__(self, x: Tensor, t: int, index: int, count: int, stage: int = 0) -> Prediction:
+        """Guided prediction for x (B, C, h, w) at time t, free of gradients."""
+        # a second-order sampler asks twice per step; what moves the latent acts on the first answer
+        acting = [g for g in self.guiders if g.acts(index, count) and (stage == 0 or g.into == "prediction")]
+        differentiated = {name for g in acting for name in g.gradient_branches}
+        x = x.detach().requires_grad_(bool(differentiated))
+        step = Step(index, count, t, self.schedule.signal(t), x, stage)
+        taps = (*self.taps, *(tap for g in acting for tap in g.taps))
+        cut = not any(g.uses_prediction for g in acting)
+        for with_gradient in (False, True):
+            group = [b for b in self.branches if (b.name in differentiated) is with_gradient]
+            if group:
+                self._run(group, step, taps, with_gradient, cut)
+        merged: Prediction | None = None
+        for guider in self.guiders:
+            merged = guider.combine(step, merged)
+        assert merged is not None, "no guider combines predictions"
+        merged = Prediction(merged.x0.detach(), merged.eps.detach())
+        merged = self._steer(step, merged, acting)
+        self.merged = merged
+        return merged
+
+    def _run(self, group: list[Branch], step: Step, taps: Sequence[Tap], gradient: bool, cut: bool) -> None:
+        inputs = [step.x if b.track == MAIN else self.tracks[b.track][step.index] for b in group]
+        here: dict[str, slice] = {}
+        start = 0
+        for branch, value in zip(group, inputs, strict=True):
+            here[branch.name] = slice(start, start + len(value))
+            start += len(value)
+        condition = join([b.at(step.index).expand(len(v)) for b, v in zip(group, inputs, strict=True)])
+        bus = Bus(taps, Rows(here), step, cut_above_taps=gradient and cut)
+        batch = torch.cat(inputs)
+        with torch.set_grad_enabled(gradient):
+            output = self.denoiser(batch, step.t, condition, bus)
+            for branch, value in zip(group, inputs, strict=True):
+                rows = output[here[branch.name]]
+                step.predictions[branch.name] = to_prediction(
+                    rows, value, step.abar, self.denoiser.parametrisation
+                )
+        self.calls += 1
+        self.samples += start
+
+    def _steer(self, step: Step, merged: Prediction, acting: Sequence[Guider]) -> Prediction:
+        if step.stage == 0:
+            self.latent_gradients = []
+        energies = [(g, g.energy(step)) for g in acting if overrides(g, "energy")]
+        live = [(g, e) for g, e in energies if e is not None and e.requires_grad]
+        for guider, energy in live:
+            # samples do not meet inside the network, so the sum's gradient is every sample's own
+            (gradient,) = torch.autograd.grad(energy.sum(), step.x, retain_graph=guider is not live[-1][0])
+            if guider.into == "prediction":
+                merged = merged.plus_eps(guider.balance(gradient, step, merged, None), step.abar)
+            else:
+                self.latent_gradients.append(LatentGradient(guider, gradient, step, merged))
+        # values that hold the graph must not outlive the step
+        for key, value in step.seen.items():
+            step.seen[key] = value.detach()
+        step.x = step.x.detach()
+        return merged

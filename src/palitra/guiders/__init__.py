@@ -1,0 +1,1 @@
+"""What steers a step. One method, one file."""

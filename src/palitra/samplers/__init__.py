@@ -1,0 +1,1 @@
+"""How a step is made, and undone. Every sampler works on variance-preserving latents."""
