@@ -53,8 +53,8 @@ def _branches(guiders: Sequence[Guider]) -> dict[str, Branch]:
                 other, known = found[branch.name]
                 if known.condition is not branch.condition or known.track != branch.track:
                     raise ComposeError(
-                        f"{type(other).__name__} and {type(guider).__name__} both run a branch `{branch.name}` with "
-                        f"different conditions: rename one or hand both the same condition"
+                        f"{type(other).__name__} and {type(guider).__name__} both run a branch `{branch.name}` "
+                        f"with different conditions: rename one or hand both the same condition"
                     )
             found[branch.name] = (guider, branch)
             now = branch.at(0).keys()
@@ -72,7 +72,8 @@ def _check_sites(denoiser: Denoiser, taps: Sequence[Tap]) -> None:
         for pattern in tap.sites.split("|"):
             if not select(denoiser.sites, pattern):
                 raise ComposeError(
-                    f"{type(tap).__name__} wants the sites `{pattern}`, which {type(denoiser).__name__} does not have"
+                    f"{type(tap).__name__} wants the sites `{pattern}`, "
+                    f"which {type(denoiser).__name__} does not have"
                 )
 
 

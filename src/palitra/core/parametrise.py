@@ -45,5 +45,5 @@ def to_prediction(output: Tensor, x: Tensor, abar: float, kind: Parametrisation)
 
 
 def velocity(prediction: Prediction, abar: float) -> Tensor:
-    """v of a prediction."""
+    """V of a prediction."""
     return math.sqrt(abar) * prediction.eps - math.sqrt(1 - abar) * prediction.x0

@@ -72,7 +72,7 @@ class Schedule:
         return len(self.abar)
 
     def signal(self, t: int) -> float:
-        """abar of time `t`; `final_abar` for t = -1."""
+        """Abar of time `t`; `final_abar` for t = -1."""
         return self.final_abar if t < 0 else float(self.abar[t])
 
     def sigma(self, t: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ def _draw(trainer: MiniTrainer, rows: int, scale: float, steps: int) -> Tensor:
     g = torch.Generator().manual_seed(0)
     x = torch.randn(n, trainer.config.latent_channels, h, h, generator=g).to(trainer.device)
     times = [round(1000 - i * 1000 / steps) - 1 for i in range(steps)] + [-1]
-    for t, u in zip(times, times[1:], strict=False):
+    for t, u in pairwise(times):
         a, b = trainer.abar[t], trainer.abar[u] if u >= 0 else torch.ones(())
         with torch.autocast(trainer.device.type, torch.bfloat16, enabled=trainer.config.bf16):
             v = trainer.unet(x.repeat(2, 1, 1, 1), torch.tensor(t), context).sample.float()

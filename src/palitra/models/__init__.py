@@ -1,0 +1,1 @@
+"""Networks, their weights, and the door they come in by."""

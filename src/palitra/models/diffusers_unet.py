@@ -1,0 +1,166 @@
+"""Any diffusers `UNet2DConditionModel` as a denoiser with taps.
+
+Hooks exist only while a call runs and only at the sites its taps want; they are gone after it, also
+after an exception. Attention maps are made only where a tap wants a `probs` site; every other
+attention keeps its fused kernel.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from palitra.core.condition import Condition
+from palitra.core.parametrise import Parametrisation
+from palitra.core.tap import Bus
+from palitra.models.attention_maps import tapped_attention
+from palitra.models.unet_sites import Site, find_sites, forward_order
+
+
+class DiffusersUNet:
+    """Denoiser over a U-Net in evaluation mode with frozen weights.
+
+    Latents (B, C, h, w) enter and leave in float32; the network runs in its own dtype. Calls are
+    serialised: two threads may share one denoiser.
+    """
+
+    def __init__(self, unet: Any, parametrisation: Parametrisation) -> None:
+        self.unet = unet.eval().requires_grad_(False)
+        self.parametrisation = parametrisation
+        self._sites = find_sites(unet)
+        self._lock = threading.RLock()
+
+    @property
+    def sites(self) -> Sequence[str]:
+        """Names of all sites in the order of the forward pass."""
+        return list(self._sites)
+
+    def __call__(self, x: Tensor, t: int | Tensor, condition: Condition, bus: Bus | None = None) -> Tensor:
+        """One evaluation at time t (an integer, or (B,) of them)."""
+        with self._lock, ExitStack() as stack:
+            if bus is not None and bus.taps:
+                wanted = [site for site in self._sites.values() if bus.wants(site.name)]
+                for site in wanted:
+                    stack.enter_context(_tapped(site, bus))
+                if bus.cut_above_taps and wanted:
+                    stack.enter_context(self._cut_above(wanted[-1]))
+            return self._forward(x, t, condition)
+
+    def features(
+        self, x: Tensor, t: int | Tensor, condition: Condition, sites: Sequence[str]
+    ) -> list[Tensor]:
+        """Values at `sites` without gradient; the pass ends at the last of them.
+
+        Costs 0.75 of a forward for the nine taps of sketch guidance in SD 1.x.
+        """
+        found: dict[str, Tensor] = {}
+        last = max(sites, key=forward_order)
+
+        def keep(name: str) -> Callable[[Tensor], Tensor]:
+            def see(value: Tensor) -> Tensor:
+                found[name] = value
+                if name == last:
+                    raise _EnoughSeen
+                return value
+
+            return see
+
+        with self._lock, ExitStack() as stack, torch.no_grad():
+            for name in sites:
+                stack.enter_context(_hooked(self._sites[name].module, keep(name)))
+            stack.enter_context(suppress(_EnoughSeen))
+            self._forward(x, t, condition)
+        return [found[name] for name in sites]
+
+    def _forward(self, x: Tensor, t: int | Tensor, condition: Condition) -> Tensor:
+        dtype = self.unet.dtype
+        if condition.channels is not None:
+            x = torch.cat([x, condition.channels.to(x)], 1)
+        text = None if condition.text is None else condition.text.to(x.device, dtype)
+        time = torch.as_tensor(t, device=x.device)
+        out = self.unet(x.to(dtype), time, text, class_labels=condition.label, return_dict=False)[0]
+        return out.float()
+
+    @contextmanager
+    def _cut_above(self, last: Site) -> Iterator[None]:
+        """Detach what enters every module after `last`, so that no graph is kept above it."""
+        position = forward_order(last.name)
+        later: Iterable[nn.Module] = [
+            site.module
+            for site in self._sites.values()
+            if site.part == "output" and forward_order(site.name) > position
+        ]
+        first_block = position[1] + 1 if position[0] == 2 else 0
+        blocks = list(self.unet.up_blocks)[first_block:]
+        handles = [m.register_forward_pre_hook(_detached, with_kwargs=True) for m in (*later, *blocks)]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
+class _EnoughSeen(Exception):  # noqa: N818 - not an error
+    """Ends a forward pass whose rest nobody needs."""
+
+
+@contextmanager
+def _tapped(site: Site, bus: Bus) -> Iterator[None]:
+    def pass_through(value: Tensor) -> Tensor:
+        return bus(site.name, value)
+
+    if site.part == "output":
+        context = _hooked(site.module, pass_through)
+    elif site.part == "probs":
+        context = tapped_attention(site.module, pass_through)
+    elif site.part == "out":
+        context = _hooked_input(site.module.to_out[0], pass_through)  # type: ignore[index]
+    else:
+        context = _hooked(getattr(site.module, f"to_{site.part}"), pass_through)
+    with context:
+        yield
+
+
+@contextmanager
+def _hooked(module: nn.Module, see: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    def hook(_module: nn.Module, _inputs: Any, output: Any) -> Any:
+        if torch.is_tensor(output):
+            return see(output)
+        if isinstance(output, tuple):
+            return (see(output[0]), *output[1:])
+        output.sample = see(output.sample)
+        return output
+
+    handle = module.register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def _hooked_input(module: nn.Module, see: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    handle = module.register_forward_pre_hook(lambda _module, inputs: (see(inputs[0]), *inputs[1:]))
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _detached(_module: nn.Module, inputs: Any, named: Any) -> Any:
+    return _detach(inputs), _detach(named)
+
+
+def _detach(value: Any) -> Any:
+    if torch.is_tensor(value):
+        return value.detach()
+    if isinstance(value, tuple):
+        return tuple(_detach(v) for v in value)
+    if isinstance(value, dict):
+        return {k: _detach(v) for k, v in value.items()}
+    return value
