@@ -46,6 +46,25 @@ class MiniConfig:
     save_every: int = 250
 
 
+@dataclass(frozen=True)
+class SketchConfig:
+    """Settings of `palitra train sketch`."""
+
+    steps: int = 1500
+    batch: int = 48
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    ema: float = 0.998
+    guided_from: float = 0.3
+    balanced: bool = True
+    tap_norm: bool = True
+    line_width: float = 1.25
+    pictures: int = 8000
+    seed: int = 0
+    bf16: bool = True
+    save_every: int = 250
+
+
 def load_config(kind: type[C], path: Path | None, changes: Sequence[str] = ()) -> C:
     """Read `path` (TOML, or the defaults), then apply `key=value` changes with TOML values.
 

@@ -1,0 +1,1 @@
+"""Named methods: parts put together for a user's wish."""

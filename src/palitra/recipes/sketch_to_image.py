@@ -1,0 +1,185 @@
+"""A sketch and a few words to a picture: sketch guidance on any model with an edge predictor."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from palitra.core.compose import check
+from palitra.core.loop import sample
+from palitra.core.predictor import Predictor
+from palitra.core.progress import Hooks
+from palitra.core.rng import Noise
+from palitra.data.images import to_tensor
+from palitra.data.sketch_input import Sketch
+from palitra.errors import ComposeError, InputError
+from palitra.guiders.sketch import SketchGuidance, stroke_band
+from palitra.models.edge_predictor import EdgePredictor
+from palitra.models.text_to_image import TextToImage
+from palitra.recipes.generate import (
+    OnPicture,
+    Plan,
+    chunks,
+    decode,
+    describe,
+    first_latent,
+    make_plan,
+    memory_words,
+    seeds_of,
+)
+from palitra.recipes.picture import Picture, Run
+from palitra.recipes.sketch_codec import pack_sketch
+from palitra.spec.recipes import SketchToImageParams
+
+CRITIC_AT = 0.4
+"""Share of the steps after which `best_of` compares seeds."""
+
+
+@dataclass(eq=False)
+class _Begun:
+    """One batch on its way: its seeds, latents, random streams and what it cost so far."""
+
+    seeds: list[int]
+    latent: Tensor
+    noise: Noise
+    predictor: Predictor
+    errors: list[float]
+
+
+def sketch_to_image(
+    model: TextToImage,
+    predictor: EdgePredictor,
+    sketch: Sketch,
+    params: SketchToImageParams,
+    *,
+    strictness: Tensor | None = None,
+    hooks: Hooks | None = None,
+    on_picture: OnPicture | None = None,
+    batches: list[list[int]] | None = None,
+) -> Run:
+    """Draw `params.n` pictures that keep the sketch's shape.
+
+    strictness: (1, 1, H, W) in [0, 1], where the sketch binds (1) and where the model is free (0).
+    batches: repeats given batches of seeds. With `best_of`, that many seeds are begun, the critic ranks
+    them by the error of their predicted edges after 40 % of the steps, and the best n are finished.
+
+    Cost per guided step: two forwards and one backward through the conditional half up to the last tap.
+
+    Raises:
+        ComposeError: the predictor was trained for another model layout.
+        InputError: `best_of` below `n`, or without guidance.
+    """
+    began = time.perf_counter()
+    plan = make_plan(model, params)
+    beta, stop = params.dial()
+    total = params.best_of or params.n
+    _check_best_of(params, beta, stop)
+    target = edge_target(model, predictor, sketch)
+    weight = weight_map(plan, sketch, strictness, params.partial)
+    middle = max(1, round(min(CRITIC_AT, 1 - stop) * plan.count)) if params.best_of else plan.count
+    running = [
+        _begin(plan, predictor, target, weight, (beta, stop), seeds, middle, hooks)
+        for seeds in (batches or chunks(seeds_of(params, total)))
+    ]
+    scores = {s: e for r in running for s, e in zip(r.seeds, r.errors, strict=True)}
+    keep = set(sorted(scores, key=scores.__getitem__)[: params.n]) if params.best_of else None
+    pictures: list[Picture] = []
+    everything = [r.seeds for r in running]
+    for run in running:
+        for seed, image in _finish(plan, run, middle, keep, hooks):
+            recipe = describe(
+                plan, seed, run.seeds, batches=everything, sketch=pack_sketch(sketch, strictness)
+            )
+            pictures.append(Picture(image, seed, recipe))
+            if on_picture:
+                on_picture(pictures[-1])
+    pictures.sort(key=lambda p: scores.get(p.seed, 0.0) if params.best_of else p.seed)
+    return Run(
+        pictures,
+        time.perf_counter() - began,
+        sum(r.predictor.calls for r in running),
+        sum(r.predictor.samples for r in running),
+        model.name,
+        str(model.device),
+        tuple(note.text("en") for note in sketch.notes),
+        scores,
+    )
+
+
+def _check_best_of(params: SketchToImageParams, beta: float, stop: float) -> None:
+    if params.best_of is None:
+        return
+    if params.best_of < params.n:
+        raise InputError(f"`best_of` must be at least `n` = {params.n}, got {params.best_of}")
+    if beta == 0 or stop == 1:
+        raise InputError(f"`best_of` needs `fidelity` above 0 to compare seeds, got {params.fidelity:g}")
+
+
+@torch.no_grad()
+def edge_target(model: TextToImage, predictor: EdgePredictor, sketch: Sketch) -> Tensor:
+    """The latent E(e) (1, C, h, w) of the sketch drawn black on white."""
+    if predictor.config.latent_channels != model.autoencoder.channels:
+        raise ComposeError(
+            f"the edge predictor gives latents of {predictor.config.latent_channels} channels and "
+            f"model `{model.name}` has {model.autoencoder.channels}: train one with `palitra train sketch`"
+        )
+    if sketch.picture.size != (model.size, model.size):
+        raise ComposeError(
+            f"the sketch must be drawn at {model.size} px for `{model.name}`, got {sketch.picture.size[0]}"
+        )
+    picture = to_tensor(sketch.picture.convert("RGB")).to(model.device)
+    return model.autoencoder.encode(picture * 2 - 1).float()
+
+
+def weight_map(plan: Plan, sketch: Sketch, strictness: Tensor | None, partial: bool) -> Tensor | None:
+    """Where the sketch binds, (1, 1, h, w); None when it binds everywhere."""
+    size = plan.latent_shape[1:]
+    weight: Tensor | None = None
+    if strictness is not None:
+        weight = torch.nn.functional.adaptive_avg_pool2d(strictness.float(), size)
+    if partial:
+        band = stroke_band(torch.from_numpy(sketch.lines)[None, None], size)
+        weight = band if weight is None else weight * band
+    return None if weight is None else weight.to(plan.model.device)
+
+
+def _begin(
+    plan: Plan,
+    predictor: EdgePredictor,
+    target: Tensor,
+    weight: Tensor | None,
+    dial: tuple[float, float],
+    seeds: list[int],
+    until: int,
+    hooks: Hooks | None,
+) -> _Begun:
+    """Make the first `until` steps of one batch."""
+    beta, stop = dial
+    guidance = SketchGuidance(predictor, target, beta, stop, weight)
+    guiders = [plan.prompt_guider(), guidance]
+    check(plan.model.denoiser, plan.sampler, guiders)
+    run, noise = plan.predictor(guiders), Noise(seeds, plan.model.device)
+    with memory_words():
+        state = sample(plan.sampler, run, first_latent(plan, noise), plan.times, noise, hooks, last=until)
+    errors = [0.0] * len(seeds) if guidance.errors is None else guidance.errors.tolist()
+    return _Begun(seeds, plan.sampler.image(state), noise, run, errors)
+
+
+def _finish(
+    plan: Plan, run: _Begun, since: int, keep: set[int] | None, hooks: Hooks | None
+) -> list[tuple[int, Any]]:
+    """Go on with the wanted seeds of a batch and decode them."""
+    rows = [i for i, seed in enumerate(run.seeds) if keep is None or seed in keep]
+    if not rows:
+        return []
+    run.noise.keep(rows)
+    with memory_words():
+        state = sample(
+            plan.sampler, run.predictor, run.latent[rows], plan.times, run.noise, hooks, first=since
+        )
+        images = decode(plan, plan.sampler.image(state))
+    return list(zip([run.seeds[i] for i in rows], images, strict=True))

@@ -1,0 +1,1 @@
+"""Torch-free descriptions of what a user may ask for."""

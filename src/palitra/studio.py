@@ -1,0 +1,169 @@
+"""The library's front door: a loaded model that draws from words and sketches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from palitra.core.progress import Hooks
+from palitra.data.images import open_image, to_tensor
+from palitra.data.picture_files import read_recipe
+from palitra.data.sketch_input import Sketch, normalise_sketch
+from palitra.errors import InputError, ModelNotFoundError
+from palitra.models.device import choose_device, choose_dtype
+from palitra.models.edge_predictor_files import load_edge_predictor
+from palitra.models.text_to_image import TextToImage, load_folder
+from palitra.models.zoo import home, resolve
+from palitra.recipes.picture import Run
+from palitra.recipes.sketch_codec import unpack_sketch
+from palitra.recipes.sketch_to_image import sketch_to_image
+from palitra.recipes.text_to_image import text_to_image
+from palitra.spec.build import build, recipe_params
+from palitra.spec.recipes import SketchToImageParams, TextToImageParams
+
+if TYPE_CHECKING:
+    import torch
+
+    from palitra.models.edge_predictor import EdgePredictor
+    from palitra.recipes.generate import OnPicture
+
+Source = str | Path | bytes | BinaryIO
+EMBEDDED = Path(__file__).parent / "weights"
+
+
+def load(model: str = "mini", device: str = "auto", predictor: str | Path | None = None) -> Studio:
+    """Load a model by name, folder or hub id.
+
+    predictor: folder of an edge predictor; by default the one that belongs to the model's name.
+
+    Raises:
+        ModelNotFoundError: unknown, or its files are not here; says which file to put where.
+        WeightsError: damaged, pickled or of another layout.
+    """
+    where = choose_device(device)
+    folder = resolve(model)
+    loaded = load_folder(folder, where, choose_dtype(where), name=model)
+    return Studio(loaded, Path(predictor) if predictor else predictor_folder(model))
+
+
+def predictor_folder(model: str) -> Path:
+    """Where the edge predictor of a model lies: embedded, else under the home folder's `sketch/`."""
+    embedded = EMBEDDED / "sketch" / model
+    return embedded if embedded.is_dir() else home() / "sketch" / model.replace("/", "--")
+
+
+class Studio:
+    """A model in memory. Pictures of one studio do not depend on each other."""
+
+    def __init__(self, model: TextToImage, predictor: Path) -> None:
+        self.model = model
+        self.predictor_path = predictor
+        self._predictor: tuple[EdgePredictor, float] | None = None
+
+    def text(
+        self, prompt: str, *, hooks: Hooks | None = None, on_picture: OnPicture | None = None, **params: Any
+    ) -> Run:
+        """Pictures from words; `params` are the fields of `TextToImageParams`."""
+        values = {"prompt": prompt, "model": self.model.name, **params}
+        return text_to_image(self.model, build(TextToImageParams, values), hooks, on_picture)
+
+    def sketch(
+        self,
+        image: Source | Sketch,
+        prompt: str,
+        *,
+        strictness: Source | None = None,
+        hooks: Hooks | None = None,
+        on_picture: OnPicture | None = None,
+        **params: Any,
+    ) -> Run:
+        """Pictures that keep the sketch's shape; `params` are the fields of `SketchToImageParams`.
+
+        strictness: a grey picture laid over the sketch's square: white binds, black is free.
+        """
+        values = {"prompt": prompt, "model": self.model.name, **params}
+        wish = build(SketchToImageParams, values)
+        drawn = image if isinstance(image, Sketch) else self.prepare(image)
+        return sketch_to_image(
+            self.model,
+            self.predictor()[0],
+            drawn,
+            wish,
+            strictness=None if strictness is None else read_strictness(strictness),
+            hooks=hooks,
+            on_picture=on_picture,
+        )
+
+    def prepare(self, image: Source) -> Sketch:
+        """What the engine will see of a sketch: clean lines on a white square, with notes."""
+        opened = open_image(image)
+        sketch = normalise_sketch(opened.image, self.model.size, self.predictor()[1], edges=_lines_of_colours)
+        return Sketch(sketch.lines, sketch.centre, sketch.picture, (*opened.notes, *sketch.notes))
+
+    def predictor(self) -> tuple[EdgePredictor, float]:
+        """The model's edge predictor and its line width, loaded once."""
+        if self._predictor is None:
+            if not self.predictor_path.is_dir():
+                raise ModelNotFoundError(
+                    f"`model` {self.model.name} has no edge predictor: train one with `palitra train sketch "
+                    f"--model {self.model.name}` or put config.json and model.safetensors into {self.predictor_path}"
+                )
+            self._predictor = load_edge_predictor(self.predictor_path, self.model.device)
+        return self._predictor
+
+    def again(self, file: str | Path, hooks: Hooks | None = None) -> Run:
+        """Repeat the picture in a PNG from the recipe it carries: the same bytes on the same machine.
+
+        Raises:
+            InputError: no recipe, or one of another model.
+        """
+        recipe = read_recipe(Path(file))
+        check_recipe(recipe, self.model)
+        params = recipe_params(recipe["params"])
+        if isinstance(params, TextToImageParams):
+            run = text_to_image(self.model, params, hooks, batch=recipe["batch"])
+        else:
+            assert isinstance(params, SketchToImageParams)
+            sketch, strictness = unpack_sketch(recipe.get("sketch"))
+            run = sketch_to_image(
+                self.model,
+                self.predictor()[0],
+                sketch,
+                params,
+                strictness=strictness,
+                hooks=hooks,
+                batches=recipe["batches"] if params.best_of else [recipe["batch"]],
+            )
+        run.pictures[:] = [p for p in run.pictures if p.seed == recipe["seed"]]
+        return run
+
+
+def check_recipe(recipe: dict[str, Any], model: TextToImage) -> None:
+    """Refuse a recipe that this model cannot repeat."""
+    for key in ("params", "seed", "batch", "fingerprint"):
+        if key not in recipe:
+            raise InputError(f"`file` must carry a complete recipe, but its `{key}` is missing")
+    if recipe["fingerprint"] != model.fingerprint:
+        raise InputError(
+            f"`file` was made with other weights of `{recipe.get('model')}` ({recipe['fingerprint']}), "
+            f"these are {model.fingerprint}"
+        )
+
+
+def read_strictness(source: Source) -> torch.Tensor:
+    """A grey picture as a weight map (1, 1, H, W) in [0, 1], squared by white padding."""
+    import torch.nn.functional as F
+
+    grey = to_tensor(open_image(source, name="strictness").image.convert("L").convert("RGB"))[:, :1]
+    height, width = grey.shape[-2:]
+    extra = abs(height - width)
+    before, after = extra // 2, extra - extra // 2
+    return F.pad(grey, (0, 0, before, after) if width > height else (before, after, 0, 0), value=1.0)
+
+
+def _lines_of_colours(picture: torch.Tensor) -> torch.Tensor:
+    from palitra.data.edges import EdgeDetector
+
+    detector: Callable[[torch.Tensor], torch.Tensor] = EdgeDetector.load()
+    return detector(picture)

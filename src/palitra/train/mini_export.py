@@ -1,0 +1,19 @@
+"""Writes a trained mini as a model folder in the diffusers layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from palitra.models.text_to_image import save_mini
+from palitra.train.mini import MiniTrainer
+
+
+def export_mini(trainer: MiniTrainer, folder: Path) -> None:
+    """Save the averaged weights (bf16 shards), tokenizer, autoencoder and schedule to `folder`."""
+    trainer.ema.swap(trainer.parameters)
+    try:
+        save_mini(
+            folder, trainer.unet, trainer.text, trainer.prepared.tokenizer, trainer.prepared.autoencoder
+        )
+    finally:
+        trainer.ema.swap(trainer.parameters)
