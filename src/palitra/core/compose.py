@@ -46,25 +46,32 @@ def check(
 def _branches(guiders: Sequence[Guider]) -> dict[str, Branch]:
     """Branches by name; two guiders may share a name only for the same evaluation."""
     found: dict[str, tuple[Guider, Branch]] = {}
-    keys: tuple[str, tuple[str, ...]] | None = None
+    first: Branch | None = None
     for guider in guiders:
         for branch in guider.branches:
             if branch.name in found:
                 other, known = found[branch.name]
                 if known.condition is not branch.condition or known.track != branch.track:
                     raise ComposeError(
-                        f"{type(other).__name__} and {type(guider).__name__} both run a branch `{branch.name}` "
-                        f"with different conditions: rename one or hand both the same condition"
+                        f"{type(other).__name__} and {type(guider).__name__} both run a branch "
+                        f"`{branch.name}` with different conditions: rename one or hand both the same condition"
                     )
             found[branch.name] = (guider, branch)
-            now = branch.at(0).keys()
-            if keys is not None and keys[1] != now:
-                raise ComposeError(
-                    f"branches `{keys[0]}` and `{branch.name}` cannot be batched: one is told "
-                    f"{', '.join(keys[1]) or 'nothing'}, the other {', '.join(now) or 'nothing'}"
-                )
-            keys = (branch.name, now)
+            _check_batched(first or branch, branch)
+            first = first or branch
     return {name: branch for name, (_, branch) in found.items()}
+
+
+def _check_batched(one: Branch, other: Branch) -> None:
+    """Both must be told tensors of the same kinds and shapes."""
+    told = [{k: tuple(getattr(c, k).shape[1:]) for k in c.keys()} for c in (one.at(0), other.at(0))]  # noqa: SIM118
+    start = f"branches `{one.name}` and `{other.name}` cannot be batched:"
+    if told[0].keys() != told[1].keys():
+        kinds = [", ".join(t) or "nothing" for t in told]
+        raise ComposeError(f"{start} one is told {kinds[0]}, the other {kinds[1]}")
+    for key, shape in told[0].items():
+        if shape != told[1][key]:
+            raise ComposeError(f"{start} the one's `{key}` is {shape}, the other's {told[1][key]}")
 
 
 def _check_sites(denoiser: Denoiser, taps: Sequence[Tap]) -> None:

@@ -50,7 +50,7 @@ class Condition:
 def join(conditions: Sequence[Condition]) -> Condition:
     """Stack expanded conditions along the batch.
 
-    Token sequences of different length are refused here: `compose.check` says which parts disagree.
+    They must hold the same kinds of tensors in the same shapes: `compose.check` says which do not.
     """
     keys = conditions[0].keys()
     return Condition(**{k: torch.cat([getattr(c, k) for c in conditions]) for k in keys})

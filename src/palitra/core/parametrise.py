@@ -21,6 +21,10 @@ class Prediction:
     x0: Tensor
     eps: Tensor
 
+    def detach(self) -> Prediction:
+        """The same values without a graph."""
+        return Prediction(self.x0.detach(), self.eps.detach())
+
     def plus_eps(self, delta: Tensor, abar: float) -> Prediction:
         """Add `delta` to the noise and move x0 so that both still explain the same x_t.
 

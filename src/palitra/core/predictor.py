@@ -66,11 +66,11 @@ class Predictor:
             if group:
                 self._run(group, step, taps, with_gradient, cut)
         merged: Prediction | None = None
-        for guider in self.guiders:
-            merged = guider.combine(step, merged)
+        with torch.no_grad():
+            for guider in self.guiders:
+                merged = guider.combine(step, merged)
         assert merged is not None, "no guider combines predictions"
-        merged = Prediction(merged.x0.detach(), merged.eps.detach())
-        merged = self._steer(step, merged, acting)
+        merged = self._steer(step, merged.detach(), acting)
         self.merged = merged
         return merged
 
@@ -83,9 +83,8 @@ class Predictor:
             start += len(value)
         condition = join([b.at(step.index).expand(len(v)) for b, v in zip(group, inputs, strict=True)])
         bus = Bus(taps, Rows(here), step, cut_above_taps=gradient and cut)
-        batch = torch.cat(inputs)
         with torch.set_grad_enabled(gradient):
-            output = self.denoiser(batch, step.t, condition, bus)
+            output = self.denoiser(torch.cat(inputs), step.t, condition, bus)
             for branch, value in zip(group, inputs, strict=True):
                 rows = output[here[branch.name]]
                 step.predictions[branch.name] = to_prediction(
@@ -97,7 +96,9 @@ class Predictor:
     def _steer(self, step: Step, merged: Prediction, acting: Sequence[Guider]) -> Prediction:
         if step.stage == 0:
             self.latent_gradients = []
-        energies = [(g, g.energy(step)) for g in acting if overrides(g, "energy")]
+        # callers may sample under no_grad; energies need their graph all the same
+        with torch.enable_grad():
+            energies = [(g, g.energy(step)) for g in acting if overrides(g, "energy")]
         live = [(g, e) for g, e in energies if e is not None and e.requires_grad]
         for guider, energy in live:
             # samples do not meet inside the network, so the sum's gradient is every sample's own
@@ -107,7 +108,7 @@ class Predictor:
             else:
                 self.latent_gradients.append(LatentGradient(guider, gradient, step, merged))
         # values that hold the graph must not outlive the step
-        for key, value in step.seen.items():
-            step.seen[key] = value.detach()
+        step.seen.update({key: value.detach() for key, value in step.seen.items()})
+        step.predictions.update({name: p.detach() for name, p in step.predictions.items()})
         step.x = step.x.detach()
         return merged

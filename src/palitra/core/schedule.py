@@ -95,14 +95,17 @@ class Schedule:
         if not 1 <= count <= T:
             raise InputError(f"`steps` must be in [1, {T}], got {count}")
         if spacing == "leading":
-            ts = [i * (T // count) + steps_offset for i in reversed(range(count))]
+            stride = T // count
+            # a larger offset would ask about the last training step twice
+            offset = min(steps_offset, T - 1 - (count - 1) * stride)
+            ts = [i * stride + offset for i in reversed(range(count))]
         elif spacing == "trailing":
             ts = [round(T - i * T / count) - 1 for i in range(count)]
         elif spacing == "linspace":
             ts = [round(i * (T - 1) / (count - 1)) for i in reversed(range(count))] if count > 1 else [T - 1]
         else:
             raise InputError(f"`spacing` must be leading, trailing or linspace, got {spacing}")
-        return [min(max(t, 0), T - 1) for t in ts] + [-1]
+        return [*ts, -1]
 
 
 def rescale_to_zero_terminal_snr(abar: Tensor) -> Tensor:
