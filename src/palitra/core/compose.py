@@ -54,7 +54,8 @@ def _branches(guiders: Sequence[Guider]) -> dict[str, Branch]:
                 if known.condition is not branch.condition or known.track != branch.track:
                     raise ComposeError(
                         f"{type(other).__name__} and {type(guider).__name__} both run a branch "
-                        f"`{branch.name}` with different conditions: rename one or hand both the same condition"
+                        f"`{branch.name}` with different conditions: "
+                        f"rename one or hand both the same condition"
                     )
             found[branch.name] = (guider, branch)
             _check_batched(first or branch, branch)

@@ -102,7 +102,8 @@ class Predictor:
         live = [(g, e) for g, e in energies if e is not None and e.requires_grad]
         for guider, energy in live:
             # samples do not meet inside the network, so the sum's gradient is every sample's own
-            (gradient,) = torch.autograd.grad(energy.sum(), step.x, retain_graph=guider is not live[-1][0])
+            each, keep = torch.ones_like(energy), guider is not live[-1][0]
+            (gradient,) = torch.autograd.grad(energy, step.x, each, retain_graph=keep)
             if guider.into == "prediction":
                 merged = merged.plus_eps(guider.balance(gradient, step, merged, None), step.abar)
             else:
