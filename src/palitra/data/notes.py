@@ -62,6 +62,10 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Filled areas were replaced by their outlines.",
         "Закрашенные области заменены их контурами.",
     ),
+    "picture_lines_used": (
+        "This looks like a photo or a painting; the edges of its shapes were used as lines.",
+        "Похоже на фотографию или картину; линиями взяты границы форм.",
+    ),
     "lines_thinned": (
         "Lines about {found} px wide were redrawn {wanted} px wide.",
         "Линии шириной около {found} пикс. перерисованы с шириной {wanted} пикс.",

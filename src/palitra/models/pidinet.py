@@ -27,6 +27,7 @@ SMALLEST_SIDE = 8
 # The eight neighbours in a 3x3 kernel (row-major), each moved one place clockwise around the centre.
 CLOCKWISE = (3, 0, 1, 6, 4, 2, 7, 8, 5)
 NEIGHBOURS = (0, 1, 2, 3, 5, 6, 7, 8)
+CENTRE_OPEN = (1, 1, 1, 1, 0, 1, 1, 1, 1)
 RING_OUTER = (0, 2, 4, 10, 14, 20, 22, 24)
 RING_INNER = (6, 7, 8, 11, 13, 16, 17, 18)
 
@@ -73,6 +74,22 @@ def difference_kernel(weight: Tensor, kind: Difference) -> Tensor:
     return wide.view(*flat.shape[:2], 5, 5)
 
 
+def radial_difference(x: Tensor, weight: Tensor) -> Tensor:
+    """The depthwise "rd" convolution as two 3x3 ones, which train faster.
+
+    On CPUs the weight gradient of a 5x5 or dilated depthwise convolution takes seventy times as long
+    as that of a 3x3 one. The outer ring is a 3x3 kernel on every second pixel, so it is applied to
+    the four phases of the picture as channels. Equal to the 5x5 kernel up to rounding.
+    """
+    height, width = x.shape[2:]
+    centre = torch.tensor(CENTRE_OPEN, device=x.device, dtype=weight.dtype).view(3, 3)
+    ring = weight * centre
+    phases = F.pixel_unshuffle(F.pad(x, (0, width % 2, 0, height % 2)), 2)
+    outer = F.conv2d(phases, ring.repeat_interleave(4, 0), padding=1, groups=phases.shape[1])
+    inner = F.conv2d(x, ring, padding=1, groups=x.shape[1])
+    return F.pixel_shuffle(outer, 2)[:, :, :height, :width] - inner
+
+
 class PixelDifferenceConv(nn.Module):
     """A 3x3 convolution on differences of pixels; same size out, no bias."""
 
@@ -84,6 +101,8 @@ class PixelDifferenceConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve (B, C, H, W) with the derived kernel."""
+        if self.training and self.kind == "rd" and self.groups == x.shape[1] == len(self.weight):
+            return radial_difference(x, self.weight)
         kernel = difference_kernel(self.weight, self.kind)
         return F.conv2d(x, kernel, padding=kernel.shape[-1] // 2, groups=self.groups)
 
@@ -130,7 +149,11 @@ class CompactDilation(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, width, H, W)."""
         x = self.reduce(F.relu(x))
-        return torch.stack([conv(x) for conv in self.dilated]).sum(0)
+        first, *others = self.dilated
+        total: Tensor = first(x)
+        for conv in others:
+            total = total + conv(x)
+        return total
 
 
 class CompactSpatialAttention(nn.Module):

@@ -35,6 +35,9 @@ class MiniConfig:
     clip_norm: float = 1.0
     weighting: str = "equal"
     min_snr_gamma: float = 5.0
+    high_noise: float = 0.4
+    high_noise_from: float = 0.75
+    beta2: float = 0.99
     text_dropout: float = 0.1
     rephrase: float = 0.3
     balance: float = 0.4
