@@ -119,7 +119,7 @@ def _tapped(site: Site, bus: Bus) -> Iterator[None]:
     elif site.part == "probs":
         context = tapped_attention(site.module, pass_through)
     elif site.part == "out":
-        context = _hooked_input(site.module.to_out[0], pass_through)  # type: ignore[index]
+        context = _hooked_input(_first(site.module.to_out), pass_through)
     else:
         context = _hooked(getattr(site.module, f"to_{site.part}"), pass_through)
     with context:
@@ -150,6 +150,11 @@ def _hooked_input(module: nn.Module, see: Callable[[Tensor], Tensor]) -> Iterato
         yield
     finally:
         handle.remove()
+
+
+def _first(modules: Any) -> nn.Module:
+    """The projection of an attention's `to_out` list."""
+    return modules[0]  # type: ignore[no-any-return]
 
 
 def _detached(_module: nn.Module, inputs: Any, named: Any) -> Any:

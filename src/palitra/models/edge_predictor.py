@@ -80,18 +80,21 @@ class EdgePredictor(nn.Module):
         super().__init__()
         self.config = config
         widths = (*config.hidden, config.latent_channels)
+        taps = [nn.Conv2d(c, widths[0], 1, bias=False) for c in config.tap_channels]
+        layers = [nn.Conv2d(i, o, 1) for i, o in pairwise(widths)]
         self.norms = nn.ModuleList(
             nn.LayerNorm(c) if config.tap_norm else nn.Identity() for c in config.tap_channels
         )
-        self.taps = nn.ModuleList(nn.Conv2d(c, widths[0], 1, bias=False) for c in config.tap_channels)
+        self.taps = nn.ModuleList(taps)
         self.time = nn.Linear(config.octaves + 1, widths[0])
         self.batch_norms = nn.ModuleList(nn.BatchNorm2d(c) for c in config.hidden)
-        self.layers = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in pairwise(widths))
+        self.layers = nn.ModuleList(layers)
         fan_in = sum(config.tap_channels) + config.octaves + 1
-        for weight in (*(tap.weight for tap in self.taps), self.time.weight):
+        for weight in (*(tap.weight for tap in taps), self.time.weight):
             nn.init.normal_(weight, std=math.sqrt(2 / fan_in))
-        for layer in self.layers:
+        for layer in layers:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            assert layer.bias is not None
             nn.init.zeros_(layer.bias)
         nn.init.zeros_(self.time.bias)
 
@@ -122,8 +125,12 @@ class EdgePredictor(nn.Module):
     def fold(self) -> EdgePredictor:
         """The same function in evaluation mode with every BatchNorm folded into the linear layer after it."""
         folded = copy.deepcopy(self).eval()
-        for i, norm in enumerate(folded.batch_norms):
-            layer = folded.layers[i]
+        for i, (norm, layer) in enumerate(zip(self.batch_norms, folded.layers, strict=True)):
+            assert isinstance(norm, nn.BatchNorm2d)
+            assert isinstance(layer, nn.Conv2d)
+            assert norm.running_mean is not None
+            assert norm.running_var is not None
+            assert layer.bias is not None
             scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
             shift = norm.bias - norm.running_mean * scale
             layer.bias += layer.weight[:, :, 0, 0] @ shift

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from palitra.errors import WeightsError
 from palitra.models.edge_predictor import EdgePredictor, EdgePredictorConfig
-from palitra.models.weights import read_safetensors
+from palitra.models.weights import read_weights
 
 
 def save_edge_predictor(folder: Path, predictor: EdgePredictor, line_width: float) -> None:
@@ -40,7 +40,7 @@ def load_edge_predictor(folder: Path, device: torch.device | str = "cpu") -> tup
         raise WeightsError(
             f"`predictor` must be a folder with the config.json of an edge predictor, got {folder}"
         ) from error
-    tensors = read_safetensors(folder / "model.safetensors")
+    tensors = read_weights(folder / "model.safetensors").tensors()
     own = {k: v for k, v in predictor.state_dict().items() if not k.endswith("num_batches_tracked")}
     wrong = sorted(
         k

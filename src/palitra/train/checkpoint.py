@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -20,7 +21,7 @@ FILE = "checkpoint.safetensors"
 
 
 def save_checkpoint(
-    folder: Path, step: int, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer, ema: EMA
+    folder: Path, step: int, modules: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer, ema: EMA
 ) -> None:
     """Write everything atomically: a stop in the middle keeps the previous checkpoint whole."""
     tensors: dict[str, Tensor] = {}
@@ -36,7 +37,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    folder: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer, ema: EMA
+    folder: Path, modules: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer, ema: EMA
 ) -> int:
     """Restore in place; returns the step to go on from, 0 when there is no checkpoint.
 

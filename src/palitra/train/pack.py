@@ -44,7 +44,8 @@ class Pack:
         """Read what `save` wrote."""
         with safe_open(path, "pt") as file:
             texts = tuple(json.loads(file.metadata()["texts"]))
-            return cls(*(file.get_tensor(k) for k in ("latents", "phrasings", "weights")), texts)
+            latents, phrasings, weights = (file.get_tensor(k) for k in ("latents", "phrasings", "weights"))
+        return cls(latents, phrasings, weights, texts)
 
 
 @torch.no_grad()
