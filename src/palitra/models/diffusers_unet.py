@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import torch
@@ -46,7 +47,7 @@ class DiffusersUNet:
             if bus is not None and bus.taps:
                 wanted = [site for site in self._sites.values() if bus.wants(site.name)]
                 for site in wanted:
-                    stack.enter_context(_tapped(site, bus))
+                    stack.enter_context(_opened(site, partial(bus, site.name)))
                 if bus.cut_above_taps and wanted:
                     stack.enter_context(self._cut_above(wanted[-1]))
             return self._forward(x, t, condition)
@@ -72,7 +73,7 @@ class DiffusersUNet:
 
         with self._lock, ExitStack() as stack, torch.no_grad():
             for name in sites:
-                stack.enter_context(_hooked(self._sites[name].module, keep(name)))
+                stack.enter_context(_opened(self._sites[name], keep(name)))
             stack.enter_context(suppress(_EnoughSeen))
             self._forward(x, t, condition)
         return [found[name] for name in sites]
@@ -90,10 +91,13 @@ class DiffusersUNet:
     def _cut_above(self, last: Site) -> Iterator[None]:
         """Detach what enters every module after `last`, so that no graph is kept above it."""
         position = forward_order(last.name)
+        # a transformer that holds the site ends after it, but what enters it leads to the site
         later: Iterable[nn.Module] = [
             site.module
             for site in self._sites.values()
-            if site.part == "output" and forward_order(site.name) > position
+            if site.part == "output"
+            and forward_order(site.name) > position
+            and not last.name.startswith(f"{site.name}.")
         ]
         first_block = position[1] + 1 if position[0] == 2 else 0
         blocks = list(self.unet.up_blocks)[first_block:]
@@ -109,21 +113,15 @@ class _EnoughSeen(Exception):  # noqa: N818 - not an error
     """Ends a forward pass whose rest nobody needs."""
 
 
-@contextmanager
-def _tapped(site: Site, bus: Bus) -> Iterator[None]:
-    def pass_through(value: Tensor) -> Tensor:
-        return bus(site.name, value)
-
+def _opened(site: Site, see: Callable[[Tensor], Tensor]) -> AbstractContextManager[None]:
+    """Let `see` read and change the value of a site while the context lasts."""
     if site.part == "output":
-        context = _hooked(site.module, pass_through)
-    elif site.part == "probs":
-        context = tapped_attention(site.module, pass_through)
-    elif site.part == "out":
-        context = _hooked_input(_first(site.module.to_out), pass_through)
-    else:
-        context = _hooked(getattr(site.module, f"to_{site.part}"), pass_through)
-    with context:
-        yield
+        return _hooked(site.module, see)
+    if site.part == "probs":
+        return tapped_attention(site.module, see)
+    if site.part == "out":
+        return _hooked_input(_first(site.module.to_out), see)
+    return _hooked(getattr(site.module, f"to_{site.part}"), see)
 
 
 @contextmanager
@@ -154,7 +152,7 @@ def _hooked_input(module: nn.Module, see: Callable[[Tensor], Tensor]) -> Iterato
 
 def _first(modules: Any) -> nn.Module:
     """The projection of an attention's `to_out` list."""
-    return modules[0]  # type: ignore[no-any-return]
+    return modules[0]
 
 
 def _detached(_module: nn.Module, inputs: Any, named: Any) -> Any:
