@@ -1,0 +1,1 @@
+"""Conditions: what the network is told. One kind, one file."""
