@@ -25,6 +25,7 @@ class MiniConfig:
     latent_channels: int = 16
     text_width: int = 192
     text_layers: int = 3
+    text_steps: int = 150
     vocab_size: int = 1024
     samples: int = 250_000
     batch: int = 64

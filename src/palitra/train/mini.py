@@ -14,9 +14,10 @@ from palitra.core.schedule import Schedule
 from palitra.train.checkpoint import load_checkpoint, save_checkpoint
 from palitra.train.config import MiniConfig
 from palitra.train.ema import EMA
-from palitra.train.mini_model import build_text_encoder, build_unet
+from palitra.train.mini_model import build_unet
 from palitra.train.mini_prepare import Prepared
 from palitra.train.progress import TrainingBar
+from palitra.train.text_tower import first_tower
 
 
 def mini_schedule() -> Schedule:
@@ -78,11 +79,11 @@ def learning_rate(config: MiniConfig, step: int) -> float:
 class MiniTrainer:
     """Owns the networks, the optimiser and their averages; `step` makes one update."""
 
-    def __init__(self, prepared: Prepared, config: MiniConfig, device: torch.device) -> None:
-        torch.manual_seed(config.seed)
+    def __init__(self, prepared: Prepared, config: MiniConfig, folder: Path, device: torch.device) -> None:
         self.prepared, self.config, self.device = prepared, config, device
+        self.text = first_tower(prepared, config, folder).to(device)
+        torch.manual_seed(config.seed)
         self.unet = build_unet(config).to(device)
-        self.text = build_text_encoder(config, prepared.tokenizer).to(device)
         if device.type == "cpu":
             # explicit products: the backward of fused attention is the slow part on CPUs
             from diffusers.models.attention_processor import AttnProcessor
@@ -134,7 +135,7 @@ def train_mini(prepared: Prepared, config: MiniConfig, folder: Path, device: tor
     """Train to `config.samples`, resuming from `folder`; writes sheets and checkpoints there."""
     from palitra.train.mini_sheet import write_sheet
 
-    trainer = MiniTrainer(prepared, config, device)
+    trainer = MiniTrainer(prepared, config, folder, device)
     start = load_checkpoint(folder, trainer.modules, trainer.optimizer, trainer.ema)
     total = math.ceil(config.samples / config.batch)
     with TrainingBar("mini", total, start, folder / "log.csv") as bar:
