@@ -15,3 +15,19 @@ def one_thread():
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def tiny_folders(tmp_path_factory):
+    """Folders of a tiny random model and its edge predictor."""
+    from tests.tiny_studio import write_tiny_studio
+
+    return write_tiny_studio(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def studio(tiny_folders, one_thread):
+    """The tiny model, loaded through the library's front door."""
+    import palitra
+
+    return palitra.load(str(tiny_folders[0]), "cpu", tiny_folders[1])

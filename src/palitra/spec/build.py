@@ -68,4 +68,11 @@ def _bounds(kind: type[BaseModel], field: str) -> str:
     marks = kind.model_fields[field].metadata
     low = next((m.ge for m in marks if hasattr(m, "ge")), None)
     high = next((m.le for m in marks if hasattr(m, "le")), None)
-    return f"[{'-inf' if low is None else low}, {'inf' if high is None else high}]"
+    return f"[{_number(low, '-inf')}, {_number(high, 'inf')}]"
+
+
+def _number(bound: float | None, missing: str) -> str:
+    """Whole bounds without a decimal point, large ones in full."""
+    if bound is None:
+        return missing
+    return str(int(bound)) if bound == int(bound) else str(bound)

@@ -1,0 +1,103 @@
+"""The command line as a user meets it: a process, its output, its exit code."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from tests.tiny_studio import drawing
+
+SLOW = pytest.mark.slow
+
+
+def palitra(*words, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-c", "from palitra.cli.main import main; main()", *map(str, words)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=120,
+    )
+
+
+def sentence(done):
+    """The one line of an error: no traceback."""
+    lines = done.stderr.strip().splitlines()
+    assert "Traceback" not in done.stderr
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+@pytest.fixture
+def sketch_file(tmp_path):
+    drawing().save(tmp_path / "cat.png")
+    return tmp_path / "cat.png"
+
+
+def test_help_needs_no_torch():
+    code = "import sys; import palitra.cli.main; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert "sketch" in palitra("--help").stdout
+
+
+def test_version():
+    assert palitra("--version").stdout.startswith("palitra ")
+
+
+@SLOW
+def test_sketch_writes_pictures_and_prints_one_json_object(tiny_folders, sketch_file, tmp_path):
+    model, predictor = tiny_folders
+    words = ["sketch", sketch_file, "-p", "a photo of a cat", "--model", model, "--predictor", predictor]
+    done = palitra(*words, "-n", 2, "--steps", 2, "--seed", 7, "--sheet", "--json", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["seeds"] == [7, 8]
+    assert {"files", "seconds", "network_calls", "device", "model", "notes", "sheet"} <= told.keys()
+    assert [Image.open(f).size for f in told["files"]] == [(64, 64)] * 2
+    again = palitra("again", told["files"][1], "--out", tmp_path / "again", "--json")
+    # a model given as a folder is found again by its path; its predictor lies elsewhere
+    assert again.returncode == 2
+    assert "has no edge predictor" in again.stderr
+
+
+@SLOW
+def test_text_and_again_are_the_same_bytes(tiny_folders, tmp_path):
+    first = palitra("text", "a cat", "--model", tiny_folders[0], "--steps", 2, "--out", tmp_path, "--json")
+    file = json.loads(first.stdout)["files"][0]
+    second = palitra("again", file, "--out", tmp_path / "again", "--json")
+    copy = json.loads(second.stdout)["files"][0]
+    assert Image.open(file).tobytes() == Image.open(copy).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["sketch", "nothing.png", "-p", "a cat"], "`image` must name a picture file, got nothing.png"),
+        (["sketch", "SKETCH", "-p", ""], "`prompt` must not be empty"),
+        (["sketch", "SKETCH", "-p", "a cat", "--fidelity", "3"], "`fidelity` must be in [0"),
+        (["text", "a cat", "-n", "100"], "`n` must be in [1, 64], got 100"),
+        (["again", "SKETCH"], "`file`"),
+        (["edges", "nothing.png", "out.png"], "nothing.png"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(words, part, sketch_file, tmp_path):
+    done = palitra(*[sketch_file if w == "SKETCH" else w for w in words], cwd=tmp_path)
+    assert part in sentence(done)
+    assert done.returncode == 2
+
+
+@SLOW
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["text", "a cat", "--model", "sd99"], "sd99"),
+        (["text", "a cat", "--device", "toaster"], "`device` must be auto, cpu"),
+        (["models", "show", "nothing"], "nothing"),
+    ],
+)
+def test_unknown_models_and_devices(words, part, tmp_path):
+    done = palitra(*words, cwd=tmp_path)
+    assert part in sentence(done)
+    assert done.returncode == 2
