@@ -44,6 +44,11 @@ def test_a_batch_may_hold_several_times(network):
     assert torch.allclose(made[1:], one, atol=1e-5)
 
 
+def test_a_condition_of_1_serves_the_whole_batch(network):
+    x = latents(batch=3)
+    assert torch.equal(network(x, 500, words()), network(x, 500, words().expand(3)))
+
+
 def test_extra_channels_are_concatenated():
     network = denoiser(in_channels=6)
     x, more = latents(), latents(1)[:, :2]

@@ -1,6 +1,6 @@
 """Sketch guidance by a latent edge predictor (Voynov et al., arXiv 2211.13752, section 3.2).
 
-L = || w (P(F(x_t | t, c), t) - E(e)) ||^2, and after the step x_{t-1} <- x_{t-1} - alpha grad L with
+L = sum w (P(F(x_t | t, c), t) - E(e))^2, and after the step x_{t-1} <- x_{t-1} - alpha grad L with
 alpha = beta ||x_t - x_{t-1}|| / ||grad L||, all per sample. The gradient goes through the conditional
 branch only, and nothing above the last tap is in its graph.
 """
@@ -80,7 +80,7 @@ def predict_edges(predictor: EdgePredictor, step: Step, branch: str, size: tuple
 
 
 def stroke_band(lines: Tensor, size: tuple[int, int], radius: float = 0.12) -> Tensor:
-    """Weight map (B, 1, *size): 1 within `radius` (share of the side) of a stroke, falling to 0 outside.
+    """Weight map (B, 1, *size): 1 on a stroke, a half at `radius` (share of the side), 0 from twice that on.
 
     For partial sketches: what was left empty is left to the model. lines: (B, 1, H, W), 1 = ink.
     """

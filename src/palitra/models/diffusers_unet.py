@@ -79,7 +79,7 @@ class DiffusersUNet:
         return [found[name] for name in sites]
 
     def _forward(self, x: Tensor, t: int | Tensor, condition: Condition) -> Tensor:
-        dtype = self.unet.dtype
+        dtype, condition = self.unet.dtype, condition.expand(len(x))
         if condition.channels is not None:
             x = torch.cat([x, condition.channels.to(x)], 1)
         text = None if condition.text is None else condition.text.to(x.device, dtype)
