@@ -50,7 +50,7 @@ def load_text_encoder(
     kinds = config.get("architectures") or [_KINDS[0]]
     if kinds[0] not in _KINDS:
         raise WeightsError(f"`{shown(folder / 'config.json')}` must describe a CLIPTextModel, got {kinds[0]}")
-    settings = {key: config[key] for key in _CONFIG_KEYS if key in config}
+    settings = _settings(folder / "config.json", config)
     weights = find_weights(folder, "model")
     model = build_network(
         lambda: CLIPTextModel(CLIPTextConfig(**settings)), weights, device, dtype, _tower_name
@@ -60,6 +60,16 @@ def load_text_encoder(
     model.embeddings.position_ids = positions[None]
     model.config.use_attention_mask = bool(config.get("use_attention_mask", False))
     return model, weights
+
+
+def _settings(path: Path, config: dict[str, Any]) -> dict[str, Any]:
+    """The known keys that are set, each of its own kind."""
+    settings = {key: config[key] for key in _CONFIG_KEYS if config.get(key) is not None}
+    for key, value in settings.items():
+        kind = {"hidden_act": str, "layer_norm_eps": float}.get(key, int)
+        if isinstance(value, bool) or not isinstance(value, kind):
+            raise WeightsError(f"`{key}` in `{shown(path)}` must be of type {kind.__name__}, got {value!r}")
+    return settings
 
 
 def _tower_name(name: str) -> str | None:

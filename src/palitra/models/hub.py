@@ -137,7 +137,7 @@ def download(hub: Hub, hub_id: str, revision: str | None, folder: Path, by_hand:
     except OSError as error:
         if error.errno in _DISK_FAULTS:
             raise DiskError(f"`{folder}` cannot be written: {error.strerror or error}") from error
-        raise ModelNotFoundError(f"the hub cannot be reached; {by_hand}") from error
+        raise ModelNotFoundError(f"the hub cannot be reached for {hub_id}: {by_hand}") from error
     check_files(folder, {f.name: f for f in repository.files if f.name in names})
     return folder
 

@@ -60,7 +60,7 @@ class NetworkWeights:
     ) -> dict[str, Tensor]:
         """All tensors on `device`; floating ones in `dtype` if given.
 
-        On the CPU and without a change of dtype the values are mapped from the file, not copied.
+        Values are copied: memory mapped from a file would kill the process if the file were rewritten.
         """
         found: dict[str, Tensor] = {}
         for path in self.files:
@@ -69,7 +69,8 @@ class NetworkWeights:
                     for name in file.keys():  # noqa: SIM118 - the reader is no mapping
                         if name in self.infos:
                             value = file.get_tensor(name)
-                            found[name] = value.to(dtype) if dtype and value.is_floating_point() else value
+                            kind = dtype if dtype and value.is_floating_point() else value.dtype
+                            found[name] = value.to(kind, copy=value.device.type == "cpu")
             except SafetensorError as error:
                 raise WeightsError(f"`{shown(path)}` is not a readable safetensors file: {error}") from error
         return found

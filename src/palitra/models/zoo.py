@@ -147,7 +147,7 @@ def resolve(name: str | Path, root: Path | None = None) -> Path:
         ModelNotFoundError: nobody knows the name, or its files are not here; says which go where.
     """
     text = str(name)
-    if find_known(text) is None and Path(text).expanduser().is_dir():
+    if text and find_known(text) is None and Path(text).expanduser().is_dir():
         return Path(text).expanduser()
     if Path(text).expanduser().is_file():
         raise ModelNotFoundError(
@@ -193,12 +193,13 @@ def _absent(name: str, folder: Path) -> str:
         return (
             f"`model` {name} is part of the package, and its files are not in {folder}: install palitra again"
         )
-    source = f"https://huggingface.co/{known.hub_id if known else name}"
     size = f" ({known.megabytes / 1000:.1f} GB)" if known else ""
-    return (
-        f"`model` {name} is not on this machine: run `palitra models pull {name}`{size}, or put the files "
-        f"{', '.join(NEEDED_FILES)} of {source} into {folder}"
-    )
+    by_hand = _by_hand(known.hub_id if known and known.hub_id else name, folder)
+    return f"`model` {name} is not on this machine: run `palitra models pull {name}`{size}, or {by_hand}"
+
+
+def _by_hand(hub_id: str, folder: Path) -> str:
+    return f"put the files {', '.join(NEEDED_FILES)} of https://huggingface.co/{hub_id} into {folder}"
 
 
 def describe_models(root: Path | None = None) -> list[ModelDescription]:
