@@ -142,8 +142,8 @@ def score(studio: Studio, judge: torch.nn.Module, detector: EdgeDetector, cases:
     soft = torch.cat([detector.detect((chunk + 1) / 2) for chunk in made.split(32)])
     found = np.stack([skeleton(np.asarray(s[0].numpy() > 0.5)) for s in soft])
     wanted = np.stack([lines_of(c.drawing) for c in cases])
-    f = boundary_f1(torch.from_numpy(found), torch.from_numpy(wanted), TOLERANCE)
-    distance = chamfer(torch.from_numpy(found), torch.from_numpy(wanted))
+    f = boundary_f1(torch.from_numpy(found)[:, None], torch.from_numpy(wanted)[:, None], TOLERANCE)
+    distance = chamfer(torch.from_numpy(found)[:, None], torch.from_numpy(wanted)[:, None])
     right = judged(judge, F.interpolate(made, size=64)) == torch.tensor([c.concept for c in cases])
     return Score(
         float(f.f1.mean()), float(f.precision.mean()), float(f.recall.mean()), float(distance.mean()),

@@ -48,9 +48,15 @@ def load(model: str = "mini", device: str = "auto", predictor: str | Path | None
 
 
 def predictor_folder(model: str) -> Path:
-    """Where the edge predictor of a model lies: embedded, else under the home folder's `sketch/`."""
-    embedded = EMBEDDED / "sketch" / model
-    return embedded if embedded.is_dir() else home() / "sketch" / model.replace("/", "--")
+    """Where the edge predictor of a model lies.
+
+    Embedded for `mini`; `sketch/` inside a model's own folder; else under the home folder's `sketch/`.
+    """
+    if (EMBEDDED / model).parent == EMBEDDED and (EMBEDDED / "sketch" / model).is_dir():
+        return EMBEDDED / "sketch" / model
+    if (Path(model) / "unet").is_dir():
+        return Path(model) / "sketch"
+    return home() / "sketch" / model.replace("/", "--")
 
 
 class Studio:

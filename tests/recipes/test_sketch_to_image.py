@@ -43,7 +43,8 @@ def test_guidance_changes_the_picture_and_lowers_the_edge_error(studio, drawn):
 def test_a_strictness_of_zero_everywhere_is_unguided(studio, drawn):
     free = studio.sketch(drawn, WORDS, strictness=_png(drawing().point(lambda _: 0)), steps=3, seed=2)
     plain = studio.text(WORDS, steps=3, seed=2)
-    assert np.array_equal(pixels(free)[0], pixels(plain)[0])
+    # guided steps make two calls of one sample instead of one of two: at most one grey level by rounding
+    assert np.abs(pixels(free)[0].astype(int) - pixels(plain)[0].astype(int)).max() <= 1
 
 
 def test_two_calls_while_guided_and_one_after(studio, drawn):

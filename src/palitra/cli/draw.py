@@ -20,6 +20,7 @@ Steps = Annotated[int, typer.Option("--steps", help="Sampling steps, 1 to 1000."
 Scale = Annotated[float | None, typer.Option("--prompt-scale", help="How strongly the words count.")]
 Model = Annotated[str, typer.Option("--model", help="A known name, a folder, or a hub id.")]
 SamplerOption = Annotated[str, typer.Option("--sampler", help="ddim, ddpm, euler, heun or dpm++.")]
+Predictor = Annotated[Path | None, typer.Option(help="Folder of an edge predictor.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the pictures.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
@@ -75,7 +76,7 @@ def sketch(
         float | None, typer.Option(help="Unguided share at the end, instead of the dial.")
     ] = None,
     model: Model = "mini",
-    predictor: Annotated[Path | None, typer.Option(help="Folder of an edge predictor.")] = None,
+    predictor: Predictor = None,
     sampler: SamplerOption = "ddim",
     out: Out = Path("out"),
     device: Device = "auto",
@@ -107,6 +108,7 @@ def sketch(
 
 def again(
     file: Annotated[Path, typer.Argument(help="A PNG made by palitra.")],
+    predictor: Predictor = None,
     out: Out = Path("out"),
     device: Device = "auto",
     as_json: AsJson = False,
@@ -117,7 +119,7 @@ def again(
 
     recipe = read_recipe(file)
     with Session(out, quiet=as_json, name=file.stem) as session:
-        studio = session.load(str(recipe.get("model", "mini")), device)
+        studio = session.load(str(recipe.get("model", "mini")), device, predictor)
         steps = int(recipe.get("params", {}).get("steps", 30))
         run = studio.again(file, session.hooks(1, steps))
         for picture in run.pictures:
