@@ -26,7 +26,7 @@ _CLOSEST: Final = 6
 _CAP: Final = 0.35  # dark ink counts no more than this beside faint rulings
 _REACH: Final = 3  # how far a line may bend between two strips
 _THICKEST: Final = 4  # half thickness
-_SOFT_EDGE: Final = 1.5  # blur at a line's edge
+_SOFT_EDGE: Final = 0.6  # blur at a line's edge
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,11 @@ def remove_ruling(ink: Ink) -> tuple[Ink, list[Note]]:
         rules = _margin_lines(across, height)
     across_bands, upright_bands = _bands((height, width), rules), _bands((width, height), columns).T
     ruling = 1 - (1 - across_bands) * (1 - upright_bands)
-    erased = (ruling > 0) & (ink.strength < 1.25 * ruling + 0.05)
-    strength = _bridged(np.where(erased, 0, ink.strength).astype(np.float32), erased)
+    reach = 1 + round(max(line.half for line in [*rules, *columns]) + _SOFT_EDGE)
+    bare = np.where(ruling > 0, 0, ink.strength).astype(np.float32)
+    carried = _bridged(bare, across_bands > 0, upright_bands > 0, reach)
+    stronger = ink.strength > 1.25 * ruling + 0.05 + carried
+    strength = np.where((ruling > 0) & ~stronger, carried, ink.strength)
     floor = noise_floor(strength) if ink.photographed else ink.floor
     done = note("ruled_paper_removed", count=len(rules) + len(columns))
     return replace(ink, strength=strength, floor=floor), [done]
@@ -121,21 +124,34 @@ def _follow(strips: Field, start: NDArray[np.float64]) -> NDArray[np.float64] | 
             best = low + int(strips[low:high, i].argmax())
             values[i] = strips[best, i]
             if values[i] > 0.012:
-                bend = best - start[i]
+                bend = best + _offset(strips[:, i], best) - start[i]
             rows[i] = start[i] + bend
     on_page = ~np.isnan(values)
     if on_page.sum() < 0.6 * _STRIPS:
         return None
-    present = values[on_page] > max(0.012, 0.3 * float(np.median(values[on_page])))
-    edges_met = present[:3].any() and present[-3:].any()
-    return rows if present.mean() > 0.8 and edges_met else None
+    present = on_page & (np.nan_to_num(values) > max(0.012, 0.3 * float(np.nanmedian(values))))
+    seen = present[on_page]
+    if seen.mean() < 0.8 or not seen[:3].any() or not seen[-3:].any():
+        return None
+    # paper bends gently: a cubic through the strips is truer than any single strip
+    places = np.linspace(-1, 1, _STRIPS)
+    return np.polynomial.Polynomial.fit(places[present], rows[present], 3)(places)
+
+
+def _offset(values: Field, top: int) -> float:
+    """How far the crest lies from its largest sample: the vertex of the parabola through three."""
+    if not 0 < top < len(values) - 1:
+        return 0.0
+    above, here, below = (float(v) for v in values[top - 1 : top + 2])
+    curve = above - 2 * here + below
+    return 0.0 if curve >= 0 else float(np.clip(0.5 * (above - below) / curve, -0.5, 0.5))
 
 
 def _measured(strength: Field, rows: NDArray[np.float64], centres: NDArray[np.float64]) -> _Line:
     """The line with its level and thickness read from the page."""
     height, width = strength.shape
     columns = np.arange(width)
-    smooth = np.interp(columns, centres, ndimage.median_filter(rows, 3, mode="nearest"))
+    smooth = np.interp(columns, centres, rows)
     around = np.arange(-2 * _THICKEST, 2 * _THICKEST + 1)
     places = (smooth[None] + around[:, None]).round().astype(int).clip(0, height - 1)
     band = strength[places, columns[None]]
@@ -216,17 +232,24 @@ def _bands(shape: tuple[int, ...], lines: list[_Line]) -> Field:
     return 1 - bare
 
 
-def _bridged(strength: Field, erased: Mask) -> Field:
+def _bridged(strength: Field, level: Mask, upright: Mask, reach: int) -> Field:
     """The page with strokes carried on over the erased bands, in the direction they come from.
 
-    The largest of eight closings along short lines, taken only where something was erased.
+    The largest of five closings along short lines that lean at most 45 degrees against the band's
+    crossing; where level and upright bands meet, only the two diagonals.
     """
-    reach = _THICKEST + 1
-    bridged = strength
-    offsets = np.arange(-reach, reach + 1)
-    for angle in np.arange(8) * np.pi / 8:
-        footprint = np.zeros((2 * reach + 1, 2 * reach + 1), dtype=bool)
-        rows, columns = (offsets * np.sin(angle)).round(), (offsets * np.cos(angle)).round()
-        footprint[rows.astype(int) + reach, columns.astype(int) + reach] = True
-        bridged = np.maximum(bridged, ndimage.grey_closing(strength, footprint=footprint))
-    return np.where(erased, bridged, strength)
+    across = [_closed(strength, lean, reach) for lean in (-1.0, -0.5, 0.0, 0.5, 1.0)]
+    along = [_closed(strength.T, lean, reach).T for lean in (-0.5, 0.0, 0.5)]
+    diagonal = np.maximum(across[0], across[-1])
+    over_level = np.maximum.reduce(across)
+    over_upright = np.maximum.reduce([diagonal, *along])
+    carried = np.where(level & upright, diagonal, np.where(level, over_level, over_upright))
+    return np.where(level | upright, carried, strength)
+
+
+def _closed(strength: Field, lean: float, reach: int) -> Field:
+    """Closing along a line of `reach` rows to either side, `lean` columns per row."""
+    footprint = np.zeros((2 * reach + 1, 2 * reach + 1), dtype=bool)
+    for row in range(-reach, reach + 1):
+        footprint[row + reach, round(lean * row) + reach] = True
+    return ndimage.grey_closing(strength, footprint=footprint)

@@ -12,7 +12,7 @@ from palitra.data.notes import Note, note
 from palitra.data.strokes import Field, Mask
 
 _SIDE: Final = 256  # of the copy on which the sheet is sought
-_RIM: Final = 3  # pixels of that copy taken off the sheet's edge
+_RIM: Final = 5  # pixels of that copy taken off the sheet's edge
 
 
 def cut_out_sheet(image: Image.Image) -> tuple[Image.Image, list[Note]]:
@@ -61,7 +61,7 @@ def _is_drawn_on(small: Image.Image, sheet: Mask) -> bool:
     """Whether thin dark lines lie well inside the sheet."""
     light = np.asarray(small.convert("L"), dtype=np.float32) / 255
     depth = ndimage.grey_closing(light, size=9) - light
-    inner = ndimage.binary_erosion(sheet, iterations=2 * _RIM)
+    inner = ndimage.binary_erosion(sheet, iterations=_RIM + 1)
     return float((depth[inner] > 0.12).mean()) > 0.002 if inner.any() else False
 
 

@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 
     EdgeDetector = Callable[[Tensor], Tensor]
 
+# centre lines, the strokes' width in pixels of the detection canvas (0 when unknown), and notes
+Lines = tuple[Mask, float, list[Note]]
+
 WORKING: Final = 256
 _LONGEST_SHAPE: Final = 10.0
 _SHORTEST_DRAWING: Final = 24  # centre-line pixels on the detection canvas
@@ -55,7 +58,8 @@ _DENSEST: Final = 0.5
 _PICTURE_BLUR: Final = 4.0  # hides fur and grass
 _PICTURE_LINES: Final = 0.012  # share of a photo's pixels that are strong borders
 _GAP: Final = 14  # widest gap that is closed, on the detection canvas
-_AREA_SHARE: Final = 0.2  # filled areas above this share of the ink,
+_RIM: Final = 4
+_AREA_SHARE: Final = 0.35  # filled areas above this share of the ink,
 _AREA_LEAST: Final = 0.006  # and of the page, make it a filled drawing
 
 
@@ -122,15 +126,15 @@ def normalise_sketch(
         _read_lines, drawing=drawing, wanted=line_width * DETECT / size, ruled=remove_ruled_paper, edges=edges
     )
     centre, width, found = read(image)
-    if margin is not None and centre.any():
-        image, cropped = _closer(image, centre)
-        if cropped:
-            centre, width, again = read(image)
-            found = [*found, *(n for n in again if n.code not in {f.code for f in found})]
-            notes.append(note("cropped_to_content"))
+    box = None if margin is None or not centre.any() else _box_around(centre)
+    if box is not None:
+        centre, width, again = _read_closer(image, centre, box, read)
+        found = [*found, *(n for n in again if n.code not in {f.code for f in found})]
+        notes.append(note("cropped_to_content"))
     notes += found
     if centre.sum() < _SHORTEST_DRAWING:
-        raise ImageError(f"`{name}` holds no lines: draw dark lines on light paper, got a blank page")
+        got = "a blank page" if drawing else "a picture without clear shapes"
+        raise ImageError(f"`{name}` holds no lines: draw dark lines on light paper, got {got}")
     distance, found = _on_square(centre, margin)
     notes += found
     notes += _width_note(width, line_width, size)
@@ -143,7 +147,7 @@ def normalise_sketch(
 
 def _read_lines(
     image: Image.Image, *, drawing: bool, wanted: float, ruled: bool, edges: EdgeDetector | None
-) -> tuple[Mask, float, list[Note]]:
+) -> Lines:
     """Centre lines of dark strokes on light paper, their width on the detection canvas, and notes."""
     if not drawing:
         page = measure_picture(image)
@@ -161,23 +165,38 @@ def _read_lines(
     return centre, width, notes + found
 
 
-def _closer(image: Image.Image, centre: Mask) -> tuple[Image.Image, bool]:
-    """The part of the picture around the drawing, if that is much smaller than the page."""
+def _box_around(centre: Mask) -> tuple[int, int, int, int] | None:
+    """Left, top, right, bottom of the drawing with a rim, if it is much smaller than the page."""
     rows, columns = np.flatnonzero(centre.any(1)), np.flatnonzero(centre.any(0))
     extent = 1 + max(rows[-1] - rows[0], columns[-1] - columns[0])
     if extent > 0.75 * DETECT:
-        return image, False
-    scale, rim = max(image.size) / DETECT, 0.1 * extent
-    box = (columns[0] - rim, rows[0] - rim, columns[-1] + 1 + rim, rows[-1] + 1 + rim)
-    left, top = (max(0, round(v * scale)) for v in box[:2])
-    right, bottom = min(image.width, round(box[2] * scale)), min(image.height, round(box[3] * scale))
-    return image.crop((left, top, right, bottom)), True
+        return None
+    rim = round(0.1 * extent)
+    height, width = centre.shape
+    left, top = max(0, columns[0] - rim), max(0, rows[0] - rim)
+    return left, top, min(width, columns[-1] + 1 + rim), min(height, rows[-1] + 1 + rim)
 
 
-def _centre_lines(ink: Ink, wanted: float, edges: EdgeDetector | None) -> tuple[Mask, float, list[Note]]:
-    """Centre lines, the strokes' width in pixels of the detection canvas, and notes."""
+def _read_closer(
+    image: Image.Image, centre: Mask, box: tuple[int, int, int, int], read: Callable[[Image.Image], Lines]
+) -> Lines:
+    """Read the drawing once more from its part of the picture, larger; nothing new may come in."""
+    scale = max(image.size) / DETECT
+    left, top, right, bottom = (round(edge * scale) for edge in box)
+    part = image.crop((left, top, min(right, image.width), min(bottom, image.height)))
+    closer, width, notes = read(part)
+    known = ndimage.binary_dilation(centre[box[1] : box[3], box[0] : box[2]], iterations=4)
+    size = closer.shape[1], closer.shape[0]
+    near = np.asarray(Image.fromarray(known).resize(size, Image.Resampling.NEAREST))
+    return closer & near, width, notes
+
+
+def _centre_lines(ink: Ink, wanted: float, edges: EdgeDetector | None) -> Lines:
     notes: list[Note] = []
-    mask, specks = without_specks(ink.mask(), ink.strength, 40 if ink.photographed else 14)
+    inked = ink.mask()
+    if ink.photographed:  # the rim of a scan or a sheet
+        inked = np.pad(inked[_RIM:-_RIM, _RIM:-_RIM], _RIM)
+    mask, specks = without_specks(inked, ink.strength, 40 if ink.photographed else 14)
     if specks > 2:
         notes.append(note("specks_removed", count=specks))
     mask = ndimage.binary_closing(np.pad(mask, 3), iterations=1)[3:-3, 3:-3] | mask
@@ -236,10 +255,11 @@ def _width_note(found: float, wanted: float, size: int) -> list[Note]:
 
 def _render(distance: Field, size: int, line_width: float, notes: tuple[Note, ...]) -> Sketch:
     """Draw the lines at the working size and at the wanted one."""
-    canvas = max(DETECT, size)
-    field = distance if canvas == DETECT else _resized(distance, canvas) * np.float32(canvas / DETECT)
-    cover = draw(field, line_width * canvas / size)
-    picture = Image.fromarray((255 * (1 - _resized(cover, size))).round().astype(np.uint8))
+    cover = draw(distance, line_width * DETECT / size)
+    shown = _resized(cover, size)
+    if size > DETECT:  # enlarged softly, then made crisp again
+        shown = np.clip((shown - 0.5) * (size / DETECT) + 0.5, 0, 1)
+    picture = Image.fromarray((255 * (1 - shown)).round().astype(np.uint8))
     near = distance.reshape(WORKING, DETECT // WORKING, WORKING, DETECT // WORKING).min(axis=(1, 3))
     centre = skeleton(near < 0.75)
     lines = (_resized(cover, WORKING) >= 0.5) | centre
@@ -247,5 +267,5 @@ def _render(distance: Field, size: int, line_width: float, notes: tuple[Note, ..
 
 
 def _resized(field: Field, side: int) -> Field:
-    filter_ = Image.Resampling.BOX if side < field.shape[0] else Image.Resampling.BILINEAR
+    filter_ = Image.Resampling.BOX if side < field.shape[0] else Image.Resampling.BICUBIC
     return np.asarray(Image.fromarray(field).resize((side, side), filter_), dtype=np.float32)

@@ -43,7 +43,11 @@ def without_specks(ink: Mask, strength: Field, least: int) -> tuple[Mask, int]:
 
 
 def skeleton(ink: Mask) -> Mask:
-    """Centre lines of the ink, one pixel wide: Zhang and Suen 1984, working on the ink's pixels only."""
+    """Centre lines of the ink, one pixel wide.
+
+    Source: Zhang and Suen 1984, working on the ink's pixels only. Differs in one thing: a part that
+    their rules wear away whole (a square of 2 x 2) keeps its middle pixel.
+    """
     padded = np.pad(ink, 1).astype(np.uint8)
     flat = padded.ravel()
     places = np.flatnonzero(flat)
@@ -55,7 +59,12 @@ def skeleton(ink: Mask) -> Mask:
             flat[places[gone]] = 0
             places = places[~gone]
             changed |= bool(gone.any())
-    return padded[1:-1, 1:-1].astype(bool)
+    centre = padded[1:-1, 1:-1].astype(bool)
+    labels, count = ndimage.label(ink, _EIGHT)
+    lost = np.setdiff1d(np.arange(1, count + 1), labels[centre])
+    for y, x in ndimage.center_of_mass(ink, labels, lost) if lost.size else ():
+        centre[round(y), round(x)] = True
+    return centre
 
 
 def stroke_width(ink: Mask, centre: Mask) -> float:
