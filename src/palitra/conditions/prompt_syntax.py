@@ -71,7 +71,8 @@ def _scale(pieces: list[tuple[str, float]], start: int, factor: float) -> None:
 
 def _merge(pieces: list[tuple[str, float]]) -> list[WeightedText]:
     merged: list[WeightedText] = []
-    for text, weight in pieces:
+    for text, product in pieces:
+        weight = round(product, 9)  # ([a]) is exactly 1 again
         if merged and merged[-1].weight == weight:
             merged[-1] = WeightedText(merged[-1].text + text, weight)
         else:
