@@ -23,14 +23,14 @@ KEPT = Path("runs/judge/judge.safetensors")
 class Judge(nn.Module):
     """Residual convolutions, images (B, 3, 64, 64) in [-1, 1] -> logits (B, 8)."""
 
-    def __init__(self, widths: tuple[int, ...] = (32, 64, 128, 192)) -> None:
+    def __init__(self, widths: tuple[int, ...] = (16, 48, 96, 160)) -> None:
         super().__init__()
         self.stem = nn.Conv2d(3, widths[0], 3, padding=1)
         layers: list[nn.Module] = []
-        for i, o in zip(widths, (*widths[1:], 256), strict=True):
+        for i, o in zip(widths, (*widths[1:], 224), strict=True):
             layers += [Residual(i), nn.Conv2d(i, o, 3, stride=2, padding=1), nn.BatchNorm2d(o)]
         self.body = nn.Sequential(*layers)
-        self.head = nn.Linear(256, len(CONCEPTS))
+        self.head = nn.Linear(224, len(CONCEPTS))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(F.dropout(F.relu(self.body(self.stem(x))).mean((2, 3)), 0.2, self.training))
@@ -59,7 +59,7 @@ def augment(x: Tensor, g: torch.Generator) -> Tensor:
     return x * (0.8 + 0.4 * torch.rand((), generator=g))
 
 
-def train_judge(images: CaptionedSet, epochs: int = 8, batch: int = 64) -> Judge:
+def train_judge(images: CaptionedSet, epochs: int = 6, batch: int = 64) -> Judge:
     """Balanced sampling over concepts, AdamW with a cosine, bf16."""
     torch.manual_seed(0)
     judge = Judge().to(memory_format=torch.channels_last)

@@ -70,7 +70,7 @@ def cold(runs: int, *words: str) -> list[float]:
     for _ in range(runs):
         with tempfile.TemporaryDirectory() as out:
             began = time.perf_counter()
-            subprocess.run([palitra, *words, "--out", out, "--json"], check=True, capture_output=True)  # noqa: S603
+            subprocess.run([palitra, *words, "--out", out, "--json"], check=True, capture_output=True)
             seconds.append(time.perf_counter() - began)
     return seconds
 
@@ -104,7 +104,9 @@ def main() -> None:
     batch = studio.sketch(drawn, "a photo of a giraffe", n=8)
     told["sketch in a batch of 8, s/picture"] = batch.seconds / 8
     told["peak memory with a batch of 8, MiB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    told["SD 1.5 forward, GFLOP"], told["SD 1.5 guided step, units"], told["SD 1.5 recipe, units"] = sd15_units()
+    told["SD 1.5 forward, GFLOP"], told["SD 1.5 guided step, units"], told["SD 1.5 recipe, units"] = (
+        sd15_units()
+    )
     for name, value in told.items():
         print(f"{name:36} {value:.4g}")
     args.out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """Class agreement of mini: 64 pictures of each of 8 concepts, judged by a network that saw only real ones.
 
-    python benchmarks/mini.py [--model mini] [--each 64] [--steps 30] [--prompt-scale S]
+python benchmarks/mini.py [--model mini] [--each 64] [--steps 30] [--prompt-scale S]
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import torch
-from concepts import CONCEPTS, judged, load_judge
 
 import palitra
+from concepts import CONCEPTS, judged, load_judge
 from palitra.data.datasets import data_root
 from palitra.data.images import to_tensor
 from palitra.data.sheets import contact_sheet

@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from concepts import CONCEPTS, judged, load_judge
 from PIL import Image
 from torch import Tensor
 
 import palitra
+from concepts import CONCEPTS, judged, load_judge
 from palitra.conditions.text import encode_prompts
 from palitra.core.condition import Condition
 from palitra.core.loop import sample
@@ -102,7 +102,7 @@ def detected_edges(data: Path, size: int, width: float, count: int, detector: Ed
 def draw(
     studio: Studio, cases: list[Case], steps: int, beta: float, stop: float, strength: float | None = None
 ) -> Tensor:
-    """Pictures (N, 3, S, S) in [-1, 1]; seed i belongs to case i. `strength` makes img2img from the drawing."""
+    """Pictures (N, 3, S, S) in [-1, 1], seed i for case i; `strength` makes img2img from the drawing."""
     model, (predictor, _) = studio.model, studio.predictor()
     times = model.schedule.times(steps, model.spacing, model.steps_offset)
     pictures = []
@@ -137,7 +137,9 @@ def lines_of(drawing: Tensor) -> np.ndarray:
     return skeleton(drawing[0].numpy() < 0.5)
 
 
-def score(studio: Studio, judge: torch.nn.Module, detector: EdgeDetector, cases: list[Case], made: Tensor) -> Score:
+def score(
+    studio: Studio, judge: torch.nn.Module, detector: EdgeDetector, cases: list[Case], made: Tensor
+) -> Score:
     """Compare pictures with their drawings."""
     soft = torch.cat([detector.detect((chunk + 1) / 2) for chunk in made.split(32)])
     found = np.stack([skeleton(np.asarray(s[0].numpy() > 0.5)) for s in soft])
@@ -181,7 +183,9 @@ def main() -> None:
     default = SketchToImageParams(prompt="x").dial()
     results: dict[str, dict[str, float]] = {}
 
-    def measure(name: str, cases: list[Case], beta: float, stop: float, strength: float | None = None) -> Tensor:
+    def measure(
+        name: str, cases: list[Case], beta: float, stop: float, strength: float | None = None
+    ) -> Tensor:
         began = time.perf_counter()
         made = draw(studio, cases, args.steps, beta, stop, strength)
         seconds = time.perf_counter() - began

@@ -1,6 +1,6 @@
 """The gallery's second picture: one sketch from fidelity 0 to 1, equal seeds.
 
-    python examples/gallery_dial.py [--out docs/gallery]
+python examples/gallery_dial.py [--out docs/gallery]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The gallery's first picture: every example sketch and three pictures drawn from it.
 
-    python examples/gallery_sketches.py [--out docs/gallery]
+python examples/gallery_sketches.py [--out docs/gallery]
 """
 
 from __future__ import annotations

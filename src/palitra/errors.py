@@ -67,7 +67,7 @@ class DiskError(PalitraError):
     code = "disk"
 
 
-class Cancelled(PalitraError):
+class Cancelled(PalitraError):  # noqa: N818 - a request, not a failure
     """The run was stopped on request; what was finished is kept."""
 
     code = "cancelled"

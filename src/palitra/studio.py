@@ -111,9 +111,10 @@ class Studio:
         """The model's edge predictor and its line width, loaded once."""
         if self._predictor is None:
             if not self.predictor_path.is_dir():
+                name = self.model.name
                 raise ModelNotFoundError(
-                    f"`model` {self.model.name} has no edge predictor: train one with `palitra train sketch "
-                    f"--model {self.model.name}` or put config.json and model.safetensors into {self.predictor_path}"
+                    f"`model` {name} has no edge predictor: train one with `palitra train sketch --model {name}` "
+                    f"or put its config.json and model.safetensors into {self.predictor_path}"
                 )
             self._predictor = load_edge_predictor(self.predictor_path, self.model.device)
         return self._predictor

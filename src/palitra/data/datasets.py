@@ -32,7 +32,7 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
 
     if not path.is_file():
         raise InputError(
-            f"`data` must hold {path.parent.name}/{path.name}; set PALITRA_DATA to the folder of the image sets"
+            f"`data` must hold {path.parent.name}/{path.name}: set PALITRA_DATA to the image sets' folder"
         )
     file = pq.ParquetFile(path)
     missing = [c for c in columns if c not in file.schema_arrow.names]
