@@ -113,8 +113,8 @@ class Studio:
             if not self.predictor_path.is_dir():
                 name = self.model.name
                 raise ModelNotFoundError(
-                    f"`model` {name} has no edge predictor: train one with `palitra train sketch --model {name}` "
-                    f"or put its config.json and model.safetensors into {self.predictor_path}"
+                    f"`model` {name} has no edge predictor: train one with "
+                    f"`palitra train sketch --model {name}` or put its config.json and model.safetensors into {self.predictor_path}"
                 )
             self._predictor = load_edge_predictor(self.predictor_path, self.model.device)
         return self._predictor
