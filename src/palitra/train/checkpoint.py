@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -42,12 +43,15 @@ def load_checkpoint(
     """Restore in place; returns the step to go on from, 0 when there is no checkpoint.
 
     Raises:
-        WeightsError: the checkpoint was made with another shape of model.
+        WeightsError: the checkpoint is damaged, or was made with another shape of model.
     """
     path = folder / FILE
     if not path.exists():
         return 0
-    tensors = load_file(path)
+    try:
+        tensors = load_file(path)
+    except SafetensorError as error:
+        raise WeightsError(f"`resume` must be a whole checkpoint, got {path}") from error
     try:
         for name, module in modules.items():
             prefix = f"model.{name}."

@@ -11,6 +11,13 @@ from typing import Any, TypeVar
 from palitra.errors import InputError
 
 C = TypeVar("C")
+_WORDS: dict[type, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a text",
+    tuple: "a list",
+}
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,15 @@ class MiniConfig:
     sheet_every: int = 250
     save_every: int = 250
 
+    def __post_init__(self) -> None:
+        if self.weighting not in ("equal", "min_snr"):
+            raise InputError(f"`weighting` must be equal or min_snr, got {self.weighting}")
+        if len(self.attention) != len(self.channels):
+            raise InputError(
+                f"`attention` must have one value per level of `channels` ({len(self.channels)}), "
+                f"got {len(self.attention)}"
+            )
+
 
 @dataclass(frozen=True)
 class SketchConfig:
@@ -79,7 +95,10 @@ def load_config(kind: type[C], path: Path | None, changes: Sequence[str] = ()) -
     if path is not None:
         if not path.is_file():
             raise InputError(f"`config` must name a TOML file, got {path}")
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"`config` must be valid TOML, got {path}: {error}") from error
     for change in changes:
         key, found, text = change.partition("=")
         if not found:
@@ -92,16 +111,26 @@ def from_values(kind: type[C], values: dict[str, Any]) -> C:
     """Build the dataclass, refusing unknown keys and values of another type than the default's."""
     defaults = kind()
     known = {f.name: getattr(defaults, f.name) for f in fields(kind)}  # type: ignore[arg-type]
-    for key, value in values.items():
+    for key in values:
         if key not in known:
             raise InputError(f"`{key}` must be one of {', '.join(known)}")
-        if isinstance(known[key], tuple) and isinstance(value, list):
-            values[key] = tuple(value)
-        elif isinstance(known[key], float) and type(value) is int:
-            values[key] = float(value)
-        elif type(value) is not type(known[key]):
-            raise InputError(f"`{key}` must be a {type(known[key]).__name__}, got {value!r}")
-    return kind(**values)
+    return kind(**{key: _fitted(key, value, known[key]) for key, value in values.items()})
+
+
+def _fitted(key: str, value: Any, default: Any) -> Any:
+    """`value` in the type of `default`; whole numbers serve as fractions."""
+    if isinstance(default, tuple) and isinstance(value, (list, tuple)):
+        kind = type(default[0])
+        if not all(_fits(v, kind) for v in value):
+            raise InputError(f"`{key}` must be a list, each {_WORDS[kind]}, got {value!r}")
+        return tuple(kind(v) for v in value)
+    if not _fits(value, type(default)):
+        raise InputError(f"`{key}` must be {_WORDS[type(default)]}, got {value!r}")
+    return type(default)(value)
+
+
+def _fits(value: Any, kind: type) -> bool:
+    return type(value) is kind or (kind is float and type(value) is int)
 
 
 def _parse(text: str) -> Any:

@@ -70,7 +70,7 @@ def loss_weight(abar: Tensor, config: MiniConfig) -> Tensor:
 
 def learning_rate(config: MiniConfig, step: int) -> float:
     """Linear warm-up, flat, then linear decay to 0 over the last part of `samples`."""
-    total = max(1, config.samples // config.batch)
+    total = max(1, math.ceil(config.samples / config.batch))
     ramp = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
     left = (total - step) / max(1.0, total * (1 - config.decay_from))
     return config.learning_rate * ramp * min(1.0, max(0.0, left))

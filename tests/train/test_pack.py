@@ -1,0 +1,47 @@
+import pytest
+import torch
+from tests.train.tiny_mini import captioned_set
+
+from palitra.models.patch_autoencoder import PatchAutoencoder, PatchAutoencoderConfig
+from palitra.train.captioned import CONCEPTS, phrasings
+from palitra.train.pack import Pack, encode_set
+
+
+@pytest.fixture(scope="module")
+def code():
+    made = PatchAutoencoder(PatchAutoencoderConfig(4, 4))
+    made.fit(captioned_set().images.float() / 127.5 - 1)
+    return made
+
+
+def test_saving_and_loading_gives_the_same(tmp_path, code):
+    pack = encode_set(captioned_set(), code, 0.4)
+    pack.save(tmp_path / "deep" / "pack.safetensors")
+    again = Pack.load(tmp_path / "deep" / "pack.safetensors")
+    assert again.texts == pack.texts
+    for name in ("latents", "phrasings", "weights"):
+        one, other = getattr(pack, name), getattr(again, name)
+        assert one.dtype == other.dtype
+        assert torch.equal(one, other)
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["pack.safetensors"]
+
+
+def test_latents_are_those_of_the_picture_and_its_mirror_image(code):
+    images = captioned_set()
+    pack = encode_set(images, code, 0.4)
+    assert pack.latents.shape == (24, 2, 4, 4, 4)
+    x = images.images[:1].float() / 127.5 - 1
+    with torch.no_grad():
+        assert torch.equal(pack.latents[0, 0], code.encode(x)[0].bfloat16())
+        assert torch.equal(pack.latents[0, 1], code.encode(x.flip(-1))[0].bfloat16())
+
+
+def test_texts_begin_with_the_empty_prompt_and_rows_name_the_phrasings(code):
+    images = captioned_set()
+    pack = encode_set(images, code, 0.4)
+    assert pack.texts[0] == ""
+    assert len(set(pack.texts)) == len(pack.texts)
+    for i, (caption, concept) in enumerate(zip(images.captions, images.concepts.tolist(), strict=True)):
+        told = tuple(pack.texts[row] for row in pack.phrasings[i].tolist())
+        assert told == phrasings(caption, CONCEPTS[concept])
+        assert told[0] == caption
