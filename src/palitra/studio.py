@@ -114,7 +114,8 @@ class Studio:
                 name = self.model.name
                 raise ModelNotFoundError(
                     f"`model` {name} has no edge predictor: train one with "
-                    f"`palitra train sketch --model {name}` or put its config.json and model.safetensors into {self.predictor_path}"
+                    f"`palitra train sketch --model {name}` or put its config.json and "
+                    f"model.safetensors into {self.predictor_path}"
                 )
             self._predictor = load_edge_predictor(self.predictor_path, self.model.device)
         return self._predictor
