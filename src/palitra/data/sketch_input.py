@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 Lines = tuple[Mask, float, list[Note]]
 
 WORKING: Final = 256
+_LARGEST: Final = 4 * DETECT  # larger pictures are reduced before anything else
 _LONGEST_SHAPE: Final = 10.0
 _SHORTEST_DRAWING: Final = 24  # centre-line pixels on the detection canvas
 _DENSEST: Final = 0.5
@@ -108,13 +109,10 @@ def normalise_sketch(
 
     Cost: about 0.3 s on one CPU core, whatever the picture's size.
     """
-    check_range("size", size, 16, 2048)
-    check_range("line_width", line_width, 0.5, size / 8)
-    if margin is not None:
-        check_range("margin", margin, 0, 0.4)
-    if max(image.size) > _LONGEST_SHAPE * min(image.size):
-        shape = f"{image.width}x{image.height}"
-        raise ImageError(f"`{name}` must be at most {_LONGEST_SHAPE:g} times as long as wide, got {shape}")
+    _check(image, size, line_width, margin, name)
+    if max(image.size) > _LARGEST:
+        image = image.copy()
+        image.thumbnail((_LARGEST, _LARGEST), Image.Resampling.BOX)
     image, notes = on_ground(image)
     image, found = cut_out_sheet(image)
     notes += found
@@ -145,6 +143,16 @@ def normalise_sketch(
     return sketch
 
 
+def _check(image: Image.Image, size: int, line_width: float, margin: float | None, name: str) -> None:
+    check_range("size", size, 16, 2048)
+    check_range("line_width", line_width, 0.5, size / 8)
+    if margin is not None:
+        check_range("margin", margin, 0, 0.4)
+    if max(image.size) > _LONGEST_SHAPE * min(image.size):
+        shape = f"{image.width}x{image.height}"
+        raise ImageError(f"`{name}` must be at most {_LONGEST_SHAPE:g} times as long as wide, got {shape}")
+
+
 def _read_lines(
     image: Image.Image, *, drawing: bool, wanted: float, ruled: bool, edges: EdgeDetector | None
 ) -> Lines:
@@ -169,9 +177,9 @@ def _box_around(centre: Mask) -> tuple[int, int, int, int] | None:
     """Left, top, right, bottom of the drawing with a rim, if it is much smaller than the page."""
     rows, columns = np.flatnonzero(centre.any(1)), np.flatnonzero(centre.any(0))
     extent = 1 + max(rows[-1] - rows[0], columns[-1] - columns[0])
-    if extent > 0.75 * DETECT:
+    if extent > 0.6 * DETECT:
         return None
-    rim = round(0.1 * extent)
+    rim = round(0.2 * extent)
     height, width = centre.shape
     left, top = max(0, columns[0] - rim), max(0, rows[0] - rim)
     return left, top, min(width, columns[-1] + 1 + rim), min(height, rows[-1] + 1 + rim)

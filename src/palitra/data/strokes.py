@@ -28,7 +28,7 @@ def hysteresis(strength: Field, low: Field | float, high: Field | float) -> Mask
 def without_specks(ink: Mask, strength: Field, least: int) -> tuple[Mask, int]:
     """The ink without dirt, and how many parts were taken away.
 
-    Dirt is a connected part below `least` pixels, or a compact one below 16 pixels across that is
+    Dirt is a connected part below `least` pixels, or a compact one below 28 pixels across that is
     much paler than the ink of the page.
     """
     labels, count = ndimage.label(ink, _EIGHT)
@@ -37,8 +37,8 @@ def without_specks(ink: Mask, strength: Field, least: int) -> tuple[Mask, int]:
     areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     peaks = _largest(strength, labels, count)[1:]
     extents = np.array([max(r.stop - r.start, c.stop - c.start) for r, c in ndimage.find_objects(labels)])
-    pale = peaks < 0.6 * float(np.percentile(strength[ink], 80))
-    kept = np.r_[False, (areas >= least) & ~(pale & (extents < 16))]
+    pale = peaks < 0.45 * float(np.percentile(strength[ink], 80))
+    kept = np.r_[False, (areas >= least) & ~(pale & (extents < 28))]
     return kept[labels], int(count - kept.sum())
 
 
