@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from scipy import ndimage
 from torch import Tensor
 
 from palitra.data.strokes import distance_to, skeleton
@@ -88,8 +89,8 @@ class EdgeDetector:
         """Soft edges of small pictures: looked at enlarged, returned at the pictures' own size.
 
         The network was trained on photos of about 400 px, where objects have lines some pixels
-        apart; at 64 or 128 px these run together. Each pixel gets the strongest edge of the
-        enlarged pixels it covers, so that a thin line keeps its strength.
+        apart; at 64 or 128 px these run together. Each pixel gets the mean edge strength of the
+        enlarged pixels it covers; the strongest one would glue neighbouring lines together.
 
         Args:
             images: (B, 3, H, W) in [0, 1].
@@ -109,14 +110,14 @@ class EdgeDetector:
             return self(images)
         size = (round(height * upscale), round(width * upscale))
         large = F.interpolate(images.float(), size, mode="bicubic", align_corners=False)
-        return F.adaptive_max_pool2d(self(large.clamp(0, 1)), (height, width))
+        return F.adaptive_avg_pool2d(self(large.clamp(0, 1)), (height, width))
 
 
 def check_pictures(images: Tensor) -> None:
     """Raise `ImageError` unless `images` is (B, 3, H, W) in [0, 1] with sides of at least 8 px."""
     if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[2:]) < SMALLEST_SIDE:
         raise ImageError(
-            f"`images` must be (B, 3, H, W) with sides of at least {SMALLEST_SIDE} px, got {tuple(images.shape)}"
+            f"`images` must be (B, 3, H, W) with sides from {SMALLEST_SIDE} px, got {tuple(images.shape)}"
         )
     low, high = (float(v) for v in images.aminmax()) if len(images) else (0.0, 0.0)
     if not (low >= 0 and high <= 1):
@@ -169,9 +170,9 @@ def suppress_non_maxima(
 ) -> NDArray[np.float32]:
     """Keep an edge pixel only where it is the crest of its line; soft edges (H, W), same range out.
 
-    The direction across a line is where the smoothed map curves down most (the eigenvector of its
-    Hessian with the lowest eigenvalue); a pixel stays if no neighbour one pixel away along it is
-    stronger by more than 1 %.
+    The direction across a line is where the smoothed map is most curved, down on the crest and up at
+    its feet (the eigenvector of the Hessian whose eigenvalue is largest in size); a pixel stays if no
+    neighbour one pixel away along it is stronger by more than 1 %.
 
     Args:
         soft: edge strength in [0, 1].
@@ -179,13 +180,12 @@ def suppress_non_maxima(
         border: strengths fall off linearly within so many pixels of the picture's border, where
             the network sees padding.
     """
-    from scipy import ndimage
-
     curve = {
         order: ndimage.gaussian_filter(soft.astype(np.float64), smooth, order=order, mode="nearest")
         for order in ((2, 0), (1, 1), (0, 2))
     }
-    angle = 0.5 * np.arctan2(2 * curve[1, 1], curve[0, 2] - curve[2, 0]) + np.pi / 2
+    angle = 0.5 * np.arctan2(2 * curve[1, 1], curve[0, 2] - curve[2, 0])
+    angle += np.pi / 2 * (curve[0, 2] + curve[2, 0] < 0)
     y, x = np.mgrid[: soft.shape[0], : soft.shape[1]]
     dy, dx = np.sin(angle), np.cos(angle)
     crest = np.ones(soft.shape, dtype=bool)

@@ -222,7 +222,7 @@ class PiDiNet(nn.Module):
         """
         if x.ndim != 4 or x.shape[1] != 3 or min(x.shape[2:]) < SMALLEST_SIDE:
             raise ImageError(
-                f"`images` must be (B, 3, H, W) with sides of at least {SMALLEST_SIDE} px, got {tuple(x.shape)}"
+                f"`images` must be (B, 3, H, W) with sides from {SMALLEST_SIDE} px, got {tuple(x.shape)}"
             )
         size = x.shape[2:]
         x = self.stem(x)

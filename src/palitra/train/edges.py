@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from palitra.data.datasets import data_root, decode_rgb, read_rows
 from palitra.data.edges import normalise
@@ -66,7 +66,10 @@ class EdgesConfig:
 
 @dataclass(frozen=True, eq=False)
 class AnnotatedPicture:
-    """One picture of BSDS500: uint8 `image` (3, H, W) and uint8 `boundaries` (1, H, W), the mean mark x 255."""
+    """One picture of BSDS500, uint8.
+
+    `image` (3, H, W); `boundaries` (1, H, W): the share of annotators who marked a pixel, x 255.
+    """
 
     image: Tensor
     boundaries: Tensor
@@ -79,7 +82,7 @@ def read_annotated(root: Path, split: str, limit: int | None = None) -> list[Ann
     Raises:
         InputError: the file is missing or has other columns.
     """
-    pictures = []
+    pictures: list[AnnotatedPicture] = []
     for row in read_rows(root / "bsds500" / f"{split}.parquet", ("image", "boundaries", "annotators")):
         if limit is not None and len(pictures) == limit:
             break
@@ -176,7 +179,7 @@ class EdgesTrainer:
             self.parameters, config.learning_rate, weight_decay=config.weight_decay
         )
         self.ema = EMA(self.parameters, config.ema)
-        self.modules = {"pidinet": self.network}
+        self.modules: dict[str, nn.Module] = {"pidinet": self.network}
 
     def step(self, index: int) -> float:
         """One optimiser step; returns the loss per output."""
