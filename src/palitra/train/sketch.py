@@ -68,7 +68,7 @@ class SketchTrainer:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.ema.update(self.predictor.parameters(), index)
-        return float(error.mean())
+        return float(error.detach().mean())
 
     def draw_times(self, generator: torch.Generator) -> Tensor:
         """Times (B,): uniform, but half of them only from the noisy part where guidance acts."""
