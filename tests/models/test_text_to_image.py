@@ -140,6 +140,15 @@ def test_inpainting_network_tells_its_extra_channels(folder):
     assert load_folder(folder).extra_channels == 5
 
 
+def test_prompt_scale_is_the_models_own(model, mini, folder):
+    assert (model.prompt_scale, load_folder(mini[0]).prompt_scale) == (7.5, 4.0)
+    change(folder / "model_index.json", prompt_scale="much")
+    with pytest.raises(
+        WeightsError, match=r"`prompt_scale` of model_index.json must be in \[0, 100\], got 'much'"
+    ):
+        load_folder(folder)
+
+
 def test_no_folder_and_no_model_are_said(tmp_path):
     with pytest.raises(ModelNotFoundError, match="must be a folder in the diffusers layout"):
         load_folder(tmp_path / "absent")
