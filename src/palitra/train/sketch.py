@@ -53,13 +53,15 @@ class SketchTrainer:
         )
         self.ema = EMA(self.predictor.parameters(), config.ema)
         self.abar = model.schedule.abar.float().to(model.device)
+        # the last twentieth, at most 128 triplets, is never trained on
+        self.held_out = min(128, len(pack.latents) // 20)
 
     def step(self, index: int) -> float:
         """One update; returns the plain mean squared error."""
         for group in self.optimizer.param_groups:
             group["lr"] = cosine_rate(self.config, index)
         g = torch.Generator().manual_seed(self.config.seed * 1_000_003 + index)
-        rows = torch.randint(len(self.pack.latents), (self.config.batch,), generator=g)
+        rows = torch.randint(len(self.pack.latents) - self.held_out, (self.config.batch,), generator=g)
         times = self.draw_times(g)
         noise = torch.randn(self.pack.latents[rows].shape, generator=g)
         error, ink = self.errors(rows, times, noise)
@@ -91,17 +93,15 @@ class SketchTrainer:
         return (predicted.float() - target).square(), self.pack.ink[rows].float().to(device)
 
     @torch.no_grad()
-    def validate(self, rows: Tensor) -> list[float]:
-        """Mean squared error at ten times over held-out rows, by the averaged predictor."""
+    def validate(self) -> dict[int, float]:
+        """Mean squared error by time over the held-out triplets, by the averaged predictor."""
+        rows = torch.arange(len(self.pack.latents) - self.held_out, len(self.pack.latents))
+        noise = torch.randn(self.pack.latents[rows].shape, generator=torch.Generator().manual_seed(1))
+        times = range(50, self.model.schedule.steps, max(1, self.model.schedule.steps // 10))
         self.ema.swap(self.predictor.parameters())
         self.predictor.eval()
-        g = torch.Generator().manual_seed(1)
-        noise = torch.randn(self.pack.latents[rows].shape, generator=g)
         try:
-            return [
-                float(self.errors(rows, torch.full((len(rows),), t), noise)[0].mean())
-                for t in range(50, self.model.schedule.steps, self.model.schedule.steps // 10)
-            ]
+            return {t: float(self.errors(rows, torch.full((len(rows),), t), noise)[0].mean()) for t in times}
         finally:
             self.predictor.train()
             self.ema.swap(self.predictor.parameters())
@@ -131,5 +131,10 @@ def train_sketch(model: TextToImage, pack: SketchPack, config: SketchConfig, fol
             bar.advance(index, error=trainer.step(index), lr=cosine_rate(config, index))
             if (index + 1) % config.save_every == 0 or index + 1 == config.steps:
                 save_checkpoint(folder, index + 1, modules, trainer.optimizer, trainer.ema)
+    if trainer.held_out:
+        lines = [f"{t},{error:.4f}" for t, error in trainer.validate().items()]
+        (folder / "held_out.csv").write_text(
+            "\n".join(["time,squared_error", *lines]) + "\n", encoding="utf-8"
+        )
     trainer.ema.swap(trainer.predictor.parameters())
     return trainer.predictor.eval()
