@@ -1,0 +1,1 @@
+"""Pictures in: safe decoding, image sets, edges, sketches as drawn by people."""

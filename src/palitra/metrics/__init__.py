@@ -1,0 +1,1 @@
+"""Measures of what was drawn. One metric, one file."""
