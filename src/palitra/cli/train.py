@@ -29,6 +29,7 @@ def mini(
     change: Change = None,
     data: Data = None,
     device: Device = "auto",
+    begin_with: Annotated[Path | None, typer.Option(help="A trained mini to go on from.")] = None,
 ) -> None:
     """Train the embedded text-to-image model; resumes from the run's checkpoint."""
     from palitra.models.device import choose_device
@@ -38,7 +39,8 @@ def mini(
     from palitra.train.mini_prepare import prepare_mini
 
     settings = load_config(MiniConfig, config, change or ())
-    trainer = train_mini(prepare_mini(run, settings, data), settings, run, choose_device(device))
+    prepared = prepare_mini(run, settings, data, begin_with)
+    trainer = train_mini(prepared, settings, run, choose_device(device), begin_with)
     export_mini(trainer, out)
     sys.stdout.write(f"{out}\n")
 

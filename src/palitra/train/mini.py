@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from palitra.core.schedule import Schedule
+from palitra.models.clip_text import load_text_encoder
+from palitra.models.text_to_image import load_unet
 from palitra.train.checkpoint import load_checkpoint, save_checkpoint
 from palitra.train.config import MiniConfig
 from palitra.train.ema import EMA
@@ -79,11 +81,21 @@ def learning_rate(config: MiniConfig, step: int) -> float:
 class MiniTrainer:
     """Owns the networks, the optimiser and their averages; `step` makes one update."""
 
-    def __init__(self, prepared: Prepared, config: MiniConfig, folder: Path, device: torch.device) -> None:
+    def __init__(
+        self,
+        prepared: Prepared,
+        config: MiniConfig,
+        folder: Path,
+        device: torch.device,
+        begin_with: Path | None = None,
+    ) -> None:
         self.prepared, self.config, self.device = prepared, config, device
-        self.text = first_tower(prepared, config, folder).to(device)
-        torch.manual_seed(config.seed)
-        self.unet = build_unet(config).to(device)
+        if begin_with:
+            self.unet, self.text = _trained(begin_with, device)
+        else:
+            self.text = first_tower(prepared, config, folder).to(device)
+            torch.manual_seed(config.seed)
+            self.unet = build_unet(config).to(device)
         if device.type == "cpu":
             # explicit products: the backward of fused attention is the slow part on CPUs
             from diffusers.models.attention_processor import AttnProcessor
@@ -131,11 +143,26 @@ class MiniTrainer:
         return float(loss.detach())
 
 
-def train_mini(prepared: Prepared, config: MiniConfig, folder: Path, device: torch.device) -> MiniTrainer:
-    """Train to `config.samples`, resuming from `folder`; writes sheets and checkpoints there."""
+def _trained(model: Path, device: torch.device) -> tuple[Any, Any]:
+    """U-Net and text tower of a model folder, ready to learn."""
+    unet, text = load_unet(model / "unet", device)[0], load_text_encoder(model / "text_encoder", device)[0]
+    return unet.train().requires_grad_(True), text.train().requires_grad_(True)
+
+
+def train_mini(
+    prepared: Prepared,
+    config: MiniConfig,
+    folder: Path,
+    device: torch.device,
+    begin_with: Path | None = None,
+) -> MiniTrainer:
+    """Train to `config.samples`, resuming from `folder`; writes sheets and checkpoints there.
+
+    Without a checkpoint it begins with fresh weights, or with those of the model `begin_with`.
+    """
     from palitra.train.mini_sheet import write_sheet
 
-    trainer = MiniTrainer(prepared, config, folder, device)
+    trainer = MiniTrainer(prepared, config, folder, device, begin_with)
     start = load_checkpoint(folder, trainer.modules, trainer.optimizer, trainer.ema)
     total = math.ceil(config.samples / config.batch)
     with TrainingBar("mini", total, start, folder / "log.csv") as bar:

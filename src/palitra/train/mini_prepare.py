@@ -10,6 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from palitra.models.autoencoder import load_patch_autoencoder
+from palitra.models.clip_text import load_tokenizer, save_tokenizer
 from palitra.models.patch_autoencoder import PatchAutoencoder, PatchAutoencoderConfig
 from palitra.train.captioned import read_captioned
 from palitra.train.config import MiniConfig
@@ -27,8 +29,12 @@ class Prepared:
     autoencoder: PatchAutoencoder
 
 
-def prepare_mini(folder: Path, config: MiniConfig, data: Path | None) -> Prepared:
+def prepare_mini(
+    folder: Path, config: MiniConfig, data: Path | None, begin_with: Path | None = None
+) -> Prepared:
     """Load what `folder` holds; make from the images in `data` what it does not hold yet.
+
+    `begin_with` is a trained mini whose autoencoder and tokenizer are kept, so that its weights fit.
 
     Makes `folder/autoencoder.safetensors`, `folder/pack.safetensors` and `folder/tokenizer/`; a
     machine that is given this folder needs no images.
@@ -38,7 +44,7 @@ def prepare_mini(folder: Path, config: MiniConfig, data: Path | None) -> Prepare
     autoencoder = PatchAutoencoder(PatchAutoencoderConfig(4, config.latent_channels))
     code, packed = folder / "autoencoder.safetensors", folder / "pack.safetensors"
     if not packed.exists():
-        _make(folder, config, data, autoencoder)
+        _make(folder, config, data, autoencoder, begin_with)
     autoencoder.load_state_dict(load_file(code))
     pack = Pack.load(packed)
     tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
@@ -46,14 +52,26 @@ def prepare_mini(folder: Path, config: MiniConfig, data: Path | None) -> Prepare
     return Prepared(pack, tokens, tokenizer, autoencoder.eval().requires_grad_(False))
 
 
-def _make(folder: Path, config: MiniConfig, data: Path | None, autoencoder: PatchAutoencoder) -> None:
+def _make(
+    folder: Path,
+    config: MiniConfig,
+    data: Path | None,
+    autoencoder: PatchAutoencoder,
+    begin_with: Path | None,
+) -> None:
     from palitra.data.datasets import data_root
 
     images = read_captioned(data or data_root(), "train", config.size)
     folder.mkdir(parents=True, exist_ok=True)
     pick = torch.randperm(len(images.images), generator=torch.Generator().manual_seed(config.seed))[:4000]
-    autoencoder.fit(images.images[pick].float() / 127.5 - 1)
+    if begin_with:
+        autoencoder.load_state_dict(load_patch_autoencoder(begin_with / "autoencoder")[0].state_dict())
+    else:
+        autoencoder.fit(images.images[pick].float() / 127.5 - 1)
     save_file(autoencoder.state_dict(), folder / "autoencoder.safetensors")
     pack = encode_set(images, autoencoder, config.balance)
-    train_tokenizer(pack.texts, folder / "tokenizer", config.vocab_size)
+    if begin_with:
+        save_tokenizer(folder / "tokenizer", load_tokenizer(begin_with / "tokenizer"))
+    else:
+        train_tokenizer(pack.texts, folder / "tokenizer", config.vocab_size)
     pack.save(folder / "pack.safetensors")

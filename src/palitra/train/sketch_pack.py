@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from palitra.conditions.text import encode_prompts
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from palitra.conditions.text import encode_prompts
 from palitra.data.strokes import distance_to, draw, skeleton
 from palitra.models.text_to_image import TextToImage
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from palitra.data.edges import EdgeDetector
 from rich.console import Console
 from rich.progress import Progress
 
 from palitra.data.datasets import data_root
+from palitra.data.edges import EdgeDetector
 from palitra.models.text_to_image import TextToImage
 from palitra.train.captioned import read_captioned
 from palitra.train.config import SketchConfig
