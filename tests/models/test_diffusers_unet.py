@@ -5,8 +5,13 @@ import torch
 from tests.models.tiny_unet import Change, bus, denoiser, hook_count, latents, tiny_unet, words
 
 from palitra.core.condition import Condition
+from palitra.core.guider import Guider
+from palitra.core.parametrise import to_prediction
+from palitra.core.predictor import Predictor
+from palitra.core.schedule import Schedule
 from palitra.core.sites import select
 from palitra.core.tap import Record
+from palitra.guiders.cfg import Conditional
 from palitra.models.attention_maps import MapAttention
 from palitra.models.diffusers_unet import DiffusersUNet
 
@@ -282,3 +287,28 @@ def test_sites_can_be_selected_by_pattern(network):
     assert select(network.sites, "up.*.cross.probs") == [
         f"up.{b}.attn.{a}.block.0.cross.probs" for b in (0, 1) for a in (0, 1)
     ]
+
+
+@pytest.mark.parametrize("uses_prediction", [False, True])
+def test_the_predictor_cuts_only_where_no_energy_reads_the_prediction(network, uses_prediction):
+    class Energy(Guider):
+        gradient_branches = ("target",)
+        taps = (Record("mid.res.0", ("target",)),)
+        into = "latent"
+
+        def __init__(self):
+            self.uses_prediction = uses_prediction
+
+        def energy(self, step):
+            value = step.predictions["target"].x0 if uses_prediction else step.seen["target", "mid.res.0"]
+            return value.square().flatten(1).sum(1)
+
+    schedule = Schedule.cosine(zero_terminal_snr=True)
+    predictor = Predictor(network, schedule, [Conditional(words()), Energy()])
+    predictor(latents(), 500, 0, 10)
+    x = latents().requires_grad_()
+    asked = bus(x, *Energy.taps)
+    p = to_prediction(network(x, 500, words(), asked), x, schedule.signal(500), "v_prediction")
+    value = p.x0 if uses_prediction else asked.step.seen["target", "mid.res.0"]
+    (expected,) = torch.autograd.grad(value.square().sum(), x)
+    assert torch.equal(predictor.latent_gradients[0].gradient, expected)

@@ -69,5 +69,5 @@ def test_reading_takes_photos_and_paintings_of_three_sets(tmp_path):
 
 
 def test_a_missing_set_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"`data` must hold faces-video/train\.parquet; set PALITRA_DATA"):
+    with pytest.raises(InputError, match=r"`data` must hold faces-video/train\.parquet.*PALITRA_DATA"):
         read_captioned(tmp_path, "train", 8)
