@@ -9,7 +9,9 @@ two pictures, beside the largest latent.
 Steps are compared at equal times. Where diffusers spaces them otherwise, our loop is given the
 pipeline's own list: its DPM-Solver++ divides "leading" by one step more, and its DDIM under "trailing"
 steps back by whole divisions of 1000, so counts that divide 1000 are used. diffusers' Euler makes
-fractional times of "linspace"; there both are given the whole numbers of our schedule.
+fractional times of "linspace"; there both are given the whole numbers of our schedule. At zero terminal SNR diffusers' Euler and
+DPM-Solver++ put 2^-24 in the place of abar_T = 0 and ours keeps 0: rows that begin at T - 1 then differ by
+about 2^-12 of the latents (Euler 5e-4), and by 3e-5 if ours is given 2^-24 too.
 """
 
 from __future__ import annotations
@@ -53,7 +55,7 @@ class Case:
 
 
 CASES = (
-    Case("DDIM, leading, offset 1", DDIM, "DDIMScheduler", {}),
+    Case("DDIM, leading, offset 1", DDIM, "DDIMScheduler", {"timestep_spacing": "leading"}),
     Case("DDIM, trailing", DDIM, "DDIMScheduler", {"timestep_spacing": "trailing"}),
     Case("Euler, leading", Euler, "EulerDiscreteScheduler", {"timestep_spacing": "leading"}),
     Case("Euler, linspace", Euler, "EulerDiscreteScheduler", {"timestep_spacing": "linspace"}, True),
