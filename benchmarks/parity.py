@@ -9,9 +9,10 @@ two pictures, beside the largest latent.
 Steps are compared at equal times. Where diffusers spaces them otherwise, our loop is given the
 pipeline's own list: its DPM-Solver++ divides "leading" by one step more, and its DDIM under "trailing"
 steps back by whole divisions of 1000, so counts that divide 1000 are used. diffusers' Euler makes
-fractional times of "linspace"; there both are given the whole numbers of our schedule. At zero terminal SNR diffusers' Euler and
-DPM-Solver++ put 2^-24 in the place of abar_T = 0 and ours keeps 0: rows that begin at T - 1 then differ by
-about 2^-12 of the latents (Euler 5e-4), and by 3e-5 if ours is given 2^-24 too.
+fractional times of "linspace"; there both are given the whole numbers of our schedule.
+
+At zero terminal SNR diffusers' Euler and DPM-Solver++ put 2^-24 in the place of abar_T = 0, and ours keep 0:
+rows that begin at T - 1 then differ by about 2^-12 of the latents (Euler 5e-4; 3e-5 if ours take 2^-24 too).
 """
 
 from __future__ import annotations
