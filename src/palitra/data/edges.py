@@ -24,6 +24,7 @@ EMBEDDED = Path(__file__).parents[1] / "weights" / "edges"
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 LARGEST_UPSCALE = 8
+PIXELS_AT_ONCE = 2 * 256 * 256
 
 
 def normalise(images: Tensor, how: Normalisation = "official") -> Tensor:
@@ -109,8 +110,14 @@ class EdgeDetector:
         if upscale == 1:
             return self(images)
         size = (round(height * upscale), round(width * upscale))
-        large = F.interpolate(images.float(), size, mode="bicubic", align_corners=False)
-        return F.adaptive_avg_pool2d(self(large.clamp(0, 1)), (height, width))
+        # few pictures at a time: activations of hundreds of megabytes are given back to the system after
+        # every layer, and on a CPU fetching them again takes longer than the convolutions
+        few = max(1, PIXELS_AT_ONCE // (size[0] * size[1]))
+        found = []
+        for chunk in images.split(few):
+            large = F.interpolate(chunk.float(), size, mode="bicubic", align_corners=False)
+            found.append(F.adaptive_avg_pool2d(self(large.clamp(0, 1)), (height, width)))
+        return torch.cat(found)
 
 
 def check_pictures(images: Tensor) -> None:
