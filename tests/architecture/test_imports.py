@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import pytest
+
 from tests.architecture.modules import PACKAGE, modules
 
 MODULES = modules()

@@ -1,7 +1,5 @@
 import pytest
 import torch
-from tests.core.prototype_methods import EDICT, GuideAndRescale, LowPass, PromptToPrompt, Watch
-from tests.core.toy import ToyDenoiser, latent, text
 
 from palitra.core.branch import Branch
 from palitra.core.compose import check
@@ -14,6 +12,8 @@ from palitra.guiders.cfg import ClassifierFree, Conditional
 from palitra.guiders.sketch import SketchGuidance
 from palitra.models.edge_predictor import EdgePredictor, EdgePredictorConfig
 from palitra.samplers.ddim import DDIM
+from tests.core.prototype_methods import EDICT, GuideAndRescale, LowPass, PromptToPrompt, Watch
+from tests.core.toy import ToyDenoiser, latent, text
 
 SCHEDULE = Schedule.scaled_linear()
 DDIM_STEP = DDIM(SCHEDULE)

@@ -2,6 +2,17 @@
 
 import pytest
 import torch
+from torch import nn
+
+from palitra.core.condition import Condition
+from palitra.core.loop import invert, sample
+from palitra.core.predictor import Predictor
+from palitra.core.schedule import Schedule
+from palitra.core.tap import Bus, Record, Rows
+from palitra.guiders.cfg import ClassifierFree, Conditional
+from palitra.guiders.sketch import SketchGuidance
+from palitra.models.edge_predictor import EdgePredictor, EdgePredictorConfig
+from palitra.samplers.ddim import DDIM
 from tests.core.prototype_methods import (
     EDICT,
     GuideAndRescale,
@@ -14,17 +25,6 @@ from tests.core.prototype_methods import (
     Watch,
 )
 from tests.core.toy import ToyDenoiser, latent, silent_bus, text
-from torch import nn
-
-from palitra.core.condition import Condition
-from palitra.core.loop import invert, sample
-from palitra.core.predictor import Predictor
-from palitra.core.schedule import Schedule
-from palitra.core.tap import Bus, Record, Rows
-from palitra.guiders.cfg import ClassifierFree, Conditional
-from palitra.guiders.sketch import SketchGuidance
-from palitra.models.edge_predictor import EdgePredictor, EdgePredictorConfig
-from palitra.samplers.ddim import DDIM
 
 STEPS = 20
 SCHEDULE = Schedule.scaled_linear()

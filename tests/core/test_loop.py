@@ -1,7 +1,5 @@
 import pytest
 import torch
-from tests.core.test_predictor import FeatureEnergy
-from tests.core.toy import ToyDenoiser, latent, text
 
 from palitra.core.guider import Guider
 from palitra.core.loop import invert, sample
@@ -16,6 +14,8 @@ from palitra.samplers.ddpm import DDPM
 from palitra.samplers.dpm_multistep import DPMSolverMultistep
 from palitra.samplers.euler import Euler
 from palitra.samplers.heun import Heun
+from tests.core.test_predictor import FeatureEnergy
+from tests.core.toy import ToyDenoiser, latent, text
 
 SCHEDULE = Schedule.scaled_linear()
 TIMES = SCHEDULE.times(8, "trailing")

@@ -1,6 +1,5 @@
 import pytest
 import torch
-from tests.core.toy import ToyDenoiser, latent, silent_bus, text
 
 from palitra.core.branch import Branch
 from palitra.core.guider import Guider
@@ -8,6 +7,7 @@ from palitra.core.predictor import Predictor
 from palitra.core.schedule import Schedule
 from palitra.core.tap import Bus, Record, Rows
 from palitra.guiders.cfg import ClassifierFree, Conditional
+from tests.core.toy import ToyDenoiser, latent, silent_bus, text
 
 SCHEDULE = Schedule.scaled_linear()
 A, B = text(1), text(2)

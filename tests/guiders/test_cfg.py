@@ -1,6 +1,5 @@
 import pytest
 import torch
-from tests.core.toy import ToyDenoiser, latent, text
 
 from palitra.core.loop import sample
 from palitra.core.parametrise import Prediction
@@ -9,6 +8,7 @@ from palitra.core.schedule import Schedule
 from palitra.core.step import Step
 from palitra.guiders.cfg import ClassifierFree, Conditional
 from palitra.samplers.ddim import DDIM
+from tests.core.toy import ToyDenoiser, latent, text
 
 SCHEDULE = Schedule.scaled_linear()
 

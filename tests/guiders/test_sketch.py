@@ -1,6 +1,5 @@
 import pytest
 import torch
-from tests.models.tiny_unet import bus, denoiser, latents, words
 
 from palitra.core.balance import norms
 from palitra.core.compose import check
@@ -16,6 +15,7 @@ from palitra.samplers.ddim import DDIM
 from palitra.samplers.dpm_multistep import DPMSolverMultistep
 from palitra.samplers.euler import Euler
 from palitra.samplers.heun import Heun
+from tests.models.tiny_unet import bus, denoiser, latents, words
 
 SCHEDULE = Schedule.cosine(zero_terminal_snr=True)
 TIMES = SCHEDULE.times(6, "trailing")

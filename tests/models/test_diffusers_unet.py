@@ -2,7 +2,6 @@ import threading
 
 import pytest
 import torch
-from tests.models.tiny_unet import Change, bus, denoiser, hook_count, latents, tiny_unet, words
 
 from palitra.core.condition import Condition
 from palitra.core.guider import Guider
@@ -14,6 +13,7 @@ from palitra.core.tap import Record
 from palitra.guiders.cfg import Conditional
 from palitra.models.attention_maps import MapAttention
 from palitra.models.diffusers_unet import DiffusersUNet
+from tests.models.tiny_unet import Change, bus, denoiser, hook_count, latents, tiny_unet, words
 
 
 @pytest.fixture(scope="module")

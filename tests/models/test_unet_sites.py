@@ -1,7 +1,6 @@
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
-from tests.models.tiny_unet import denoiser, latents, words
 
 from palitra.core.condition import Condition
 from palitra.core.sites import select
@@ -10,6 +9,7 @@ from palitra.models.edge_predictor import MINI_TAPS, SD_TAPS
 from palitra.models.unet_sites import find_sites, forward_order, site_name
 from palitra.train.config import MiniConfig
 from palitra.train.mini_model import build_unet
+from tests.models.tiny_unet import denoiser, latents, words
 
 # the modules of SD 1.x in the order and of the widths and sizes that the method's papers and ports name
 SKETCH_TAPS = (

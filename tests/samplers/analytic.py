@@ -3,10 +3,10 @@
 import math
 
 import torch
-from tests.core.toy import GaussianDenoiser
 
 from palitra.core.loop import sample
 from palitra.core.schedule import Schedule
+from tests.core.toy import GaussianDenoiser
 
 FINE = 1024
 

@@ -2,8 +2,6 @@ import math
 
 import pytest
 import torch
-from tests.core.toy import GaussianDenoiser, latent
-from tests.samplers.analytic import Unguided, order
 
 from palitra.core.loop import invert, sample
 from palitra.core.rng import Noise
@@ -12,6 +10,8 @@ from palitra.errors import InputError
 from palitra.samplers.ddim import DDIM
 from palitra.samplers.ddpm import DDPM
 from palitra.samplers.euler import Euler
+from tests.core.toy import GaussianDenoiser, latent
+from tests.samplers.analytic import Unguided, order
 
 SCHEDULE = Schedule.scaled_linear()
 GAUSSIAN = GaussianDenoiser(SCHEDULE)

@@ -2,8 +2,6 @@ import numpy as np
 import pytest
 import torch
 from diffusers import DDPMScheduler
-from tests.core.toy import GaussianDenoiser, latent
-from tests.samplers.analytic import Unguided
 
 from palitra.core.loop import sample
 from palitra.core.parametrise import Prediction
@@ -11,6 +9,8 @@ from palitra.core.rng import Noise
 from palitra.core.schedule import Schedule
 from palitra.errors import InputError
 from palitra.samplers.ddpm import DDPM
+from tests.core.toy import GaussianDenoiser, latent
+from tests.samplers.analytic import Unguided
 
 SCHEDULE = Schedule.linear()
 PAIRS = [(999, 998), (500, 499), (500, 400), (999, 0), (1, 0)]

@@ -2,12 +2,12 @@ import math
 
 import pytest
 import torch
-from tests.core.toy import GaussianDenoiser, latent
-from tests.samplers.analytic import error, order
 
 from palitra.core.schedule import Schedule
 from palitra.samplers.ddim import DDIM
 from palitra.samplers.dpm_multistep import DPMSolverMultistep
+from tests.core.toy import GaussianDenoiser, latent
+from tests.samplers.analytic import error, order
 
 SCHEDULE = Schedule.scaled_linear()
 GAUSSIAN = GaussianDenoiser(SCHEDULE)

@@ -2,14 +2,14 @@ import math
 
 import pytest
 import torch
-from tests.core.toy import GaussianDenoiser, latent
-from tests.samplers.analytic import order
 
 from palitra.core.rng import Noise
 from palitra.core.schedule import Schedule
 from palitra.errors import InputError
 from palitra.samplers.ddim import DDIM
 from palitra.samplers.euler import Euler
+from tests.core.toy import GaussianDenoiser, latent
+from tests.samplers.analytic import order
 
 SCHEDULE = Schedule.scaled_linear()
 GAUSSIAN = GaussianDenoiser(SCHEDULE)

@@ -1,12 +1,12 @@
 import pytest
 import torch
-from tests.core.toy import GaussianDenoiser, latent
-from tests.samplers.analytic import Unguided, error, order
 
 from palitra.core.loop import sample
 from palitra.core.schedule import Schedule
 from palitra.samplers.euler import Euler
 from palitra.samplers.heun import Heun
+from tests.core.toy import GaussianDenoiser, latent
+from tests.samplers.analytic import Unguided, error, order
 
 SCHEDULE = Schedule.scaled_linear()
 

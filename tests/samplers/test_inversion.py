@@ -1,6 +1,5 @@
 import pytest
 import torch
-from tests.core.toy import ToyDenoiser, latent, text
 
 from palitra.core.loop import sample
 from palitra.core.predictor import Predictor
@@ -10,6 +9,7 @@ from palitra.errors import Cancelled
 from palitra.guiders.cfg import ClassifierFree, Conditional
 from palitra.samplers.ddim import DDIM
 from palitra.samplers.inversion import ddim_inversion
+from tests.core.toy import ToyDenoiser, latent, text
 
 SCHEDULE = Schedule.scaled_linear()
 

@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tests.train.tiny_mini import TINY, captioned_set
 
 from palitra.errors import InputError
 from palitra.train.checkpoint import FILE
@@ -16,6 +15,7 @@ from palitra.train.mini import (
     train_mini,
 )
 from palitra.train.mini_prepare import prepare_mini
+from tests.train.tiny_mini import TINY, captioned_set
 
 CPU = torch.device("cpu")
 

@@ -1,11 +1,11 @@
 import pytest
 import torch
-from tests.train.tiny_mini import TINY, captioned_set
 
 from palitra.models.text_to_image import load_folder
 from palitra.train.mini import MiniTrainer, mini_schedule
 from palitra.train.mini_export import export_mini
 from palitra.train.mini_prepare import prepare_mini
+from tests.train.tiny_mini import TINY, captioned_set
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,12 @@
 import numpy as np
 import torch
 from PIL import Image
-from tests.train.tiny_mini import TINY, captioned_set
 
 from palitra.train.captioned import CONCEPTS
 from palitra.train.mini import MiniTrainer
 from palitra.train.mini_prepare import prepare_mini
 from palitra.train.mini_sheet import write_sheet
+from tests.train.tiny_mini import TINY, captioned_set
 
 
 def test_a_sheet_has_three_rows_of_every_concept_and_leaves_the_weights_alone(tmp_path, monkeypatch):

@@ -1,10 +1,10 @@
 import pytest
 import torch
-from tests.train.tiny_mini import captioned_set
 
 from palitra.models.patch_autoencoder import PatchAutoencoder, PatchAutoencoderConfig
 from palitra.train.captioned import CONCEPTS, phrasings
 from palitra.train.pack import Pack, encode_set
+from tests.train.tiny_mini import captioned_set
 
 
 @pytest.fixture(scope="module")

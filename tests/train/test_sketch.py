@@ -3,7 +3,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tests.tiny_studio import write_tiny_studio
 
 from palitra.models.edge_predictor import SD_TAPS
 from palitra.models.text_to_image import load_folder
@@ -18,6 +17,7 @@ from palitra.train.sketch import (
     train_sketch,
 )
 from palitra.train.sketch_pack import SketchPack
+from tests.tiny_studio import write_tiny_studio
 
 TINY = SketchConfig(steps=4, batch=4, bf16=False, save_every=2)
 

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tests.train.tiny_mini import TINY, captioned_set
 
 from palitra.train.mini_prepare import prepare_mini
 from palitra.train.text_tower import PictureEncoder, first_tower
+from tests.train.tiny_mini import TINY, captioned_set
 
 CONFIG = replace(TINY, text_steps=12)
 

@@ -1,8 +1,8 @@
 import pytest
-from tests.train.tiny_mini import captioned_set
 from transformers import CLIPTokenizer
 
 from palitra.train.tokenizer import train_tokenizer
+from tests.train.tiny_mini import captioned_set
 
 
 @pytest.fixture(scope="module")
