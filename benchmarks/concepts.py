@@ -78,7 +78,7 @@ def train_judge(images: CaptionedSet, epochs: int = 6, batch: int = 64) -> Judge
         optimizer.zero_grad()
         schedule.step()
         if step % 100 == 0:
-            print(f"judge {step}/{steps} loss {float(loss):.3f}", flush=True)
+            print(f"judge {step}/{steps} loss {float(loss.detach()):.3f}", flush=True)
     return judge.eval()
 
 
