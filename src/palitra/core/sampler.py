@@ -40,15 +40,25 @@ class Sampler(Protocol):
         ...
 
 
+class LatentState:
+    """What samplers share whose state is the latent itself."""
+
+    def start(self, x: Tensor) -> Tensor:
+        """The latent."""
+        return x
+
+    def image(self, state: Tensor) -> Tensor:
+        """The latent."""
+        return state
+
+    def replace(self, state: Tensor, x: Tensor) -> Tensor:
+        """The latent from outside."""
+        return x
+
+
 class Inverter(Protocol):
     """A sampler's way back."""
 
     def back(self, predict: Predict, state: Any, u: int, t: int, index: int, count: int) -> Any:
         """From the cleaner time u to the noisier time t."""
         ...
-
-
-class CoupledSampler(Protocol):
-    """Marks samplers whose state cannot be replaced latent by latent (coupled pairs)."""
-
-    coupled: bool

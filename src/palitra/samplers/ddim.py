@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from palitra.core.rng import Noise
-from palitra.core.sampler import Predict
+from palitra.core.sampler import LatentState, Predict
 from palitra.core.schedule import Schedule
 from palitra.errors import InputError, check_range
 
 
 @dataclass(frozen=True)
-class DDIM:
+class DDIM(LatentState):
     """x_u = sqrt(b) x0 + sqrt(1 - b - sigma^2) eps + sigma z, b = abar_u (eq. 12).
 
     sigma = eta sqrt((1-b)/(1-a)) sqrt(1 - a/b) (eq. 16). State: the latent. One prediction per step.
@@ -28,18 +28,6 @@ class DDIM:
 
     def __post_init__(self) -> None:
         check_range("eta", self.eta, 0, 1)
-
-    def start(self, x: Tensor) -> Tensor:
-        """The state is the latent itself."""
-        return x
-
-    def image(self, state: Tensor) -> Tensor:
-        """The latent."""
-        return state
-
-    def replace(self, state: Tensor, x: Tensor) -> Tensor:
-        """Take the latent from outside."""
-        return x
 
     def step(
         self,

@@ -9,13 +9,13 @@ from typing import Literal
 from torch import Tensor
 
 from palitra.core.rng import Noise
-from palitra.core.sampler import Predict
+from palitra.core.sampler import LatentState, Predict
 from palitra.core.schedule import Schedule
 from palitra.errors import InputError
 
 
 @dataclass(frozen=True)
-class DDPM:
+class DDPM(LatentState):
     """x_u ~ N(mu(x_t, x0), var), mu of eq. 7, var one of the paper's two fixed choices.
 
     `small`: the posterior's own variance beta~; `large`: beta (section 3.2). When steps are left out
@@ -30,18 +30,6 @@ class DDPM:
     def __post_init__(self) -> None:
         if self.variance not in ("small", "large"):
             raise InputError(f"`variance` must be small or large, got {self.variance}")
-
-    def start(self, x: Tensor) -> Tensor:
-        """The state is the latent itself."""
-        return x
-
-    def image(self, state: Tensor) -> Tensor:
-        """The latent."""
-        return state
-
-    def replace(self, state: Tensor, x: Tensor) -> Tensor:
-        """Take the latent from outside."""
-        return x
 
     def step(
         self,

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from palitra.core.rng import Noise
-from palitra.core.sampler import Predict
+from palitra.core.sampler import LatentState, Predict
 from palitra.core.schedule import Schedule
 from palitra.errors import InputError, check_range
 
 
 @dataclass(frozen=True)
-class Euler:
+class Euler(LatentState):
     """y' = y + (sigma' - sigma) eps, where y = x sqrt(1 + sigma^2) is the variance-exploding latent.
 
     `ancestral` in [0, 1] is the share of new noise: part of sigma' is reached by stepping further down and
@@ -27,18 +27,6 @@ class Euler:
 
     def __post_init__(self) -> None:
         check_range("ancestral", self.ancestral, 0, 1)
-
-    def start(self, x: Tensor) -> Tensor:
-        """The state is the variance-preserving latent."""
-        return x
-
-    def image(self, state: Tensor) -> Tensor:
-        """The latent."""
-        return state
-
-    def replace(self, state: Tensor, x: Tensor) -> Tensor:
-        """Take the latent from outside."""
-        return x
 
     def step(
         self,

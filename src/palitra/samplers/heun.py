@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from palitra.core.rng import Noise
-from palitra.core.sampler import Predict
+from palitra.core.sampler import LatentState, Predict
 from palitra.core.schedule import SMALLEST_ABAR, Schedule
 
 
 @dataclass(frozen=True)
-class Heun:
+class Heun(LatentState):
     """Euler to u, then the mean of the slopes at both ends.
 
     The last step to sigma 0 stays Euler, and so does one from (almost) zero SNR: a mean of slopes over an
@@ -23,18 +23,6 @@ class Heun:
     """
 
     schedule: Schedule
-
-    def start(self, x: Tensor) -> Tensor:
-        """The state is the latent itself."""
-        return x
-
-    def image(self, state: Tensor) -> Tensor:
-        """The latent."""
-        return state
-
-    def replace(self, state: Tensor, x: Tensor) -> Tensor:
-        """Take the latent from outside."""
-        return x
 
     def step(
         self,
