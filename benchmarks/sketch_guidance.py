@@ -68,14 +68,16 @@ class Score:
 
 
 def human_sketches(data: Path, size: int, width: float, count: int) -> list[Case]:
-    """Human sketches in file order, normalised as a user's would be."""
+    """Human sketches spread over the whole file (it is sorted by concept), normalised as a user's."""
+    columns = ["image", "domain", "label"]
+    rows = [r for r in read_rows(data / "pacs" / "test.parquet", columns) if r["domain"] == "sketch"]
     cases = []
-    for row in read_rows(data / "pacs" / "test.parquet", ["image", "domain", "label"]):
-        if row["domain"] == "sketch" and len(cases) < count:
-            rgb = decode_rgb(row["image"])
-            sketch = normalise_sketch(Image.fromarray(rgb.permute(1, 2, 0).numpy()), size, width)
-            drawing = torch.from_numpy(np.asarray(sketch.picture, dtype=np.float32) / 255)[None]
-            cases.append(Case(drawing, CONCEPTS.index(row["label"])))
+    for index in np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int):
+        row = rows[index]
+        rgb = decode_rgb(row["image"])
+        sketch = normalise_sketch(Image.fromarray(rgb.permute(1, 2, 0).numpy()), size, width)
+        drawing = torch.from_numpy(np.asarray(sketch.picture, dtype=np.float32) / 255)[None]
+        cases.append(Case(drawing, CONCEPTS.index(row["label"])))
     return cases
 
 
@@ -87,7 +89,7 @@ def detected_edges(data: Path, size: int, width: float, count: int, detector: Ed
         (("faces-video", None), lambda r: True),
     ]
     cases: list[Case] = []
-    for (name, label), wanted in sources:
+    for (name, label), wanted in sources if count else ():
         columns = ["image", *([label] if label else []), *(["domain"] if name == "pacs" else [])]
         rows = [r for r in read_rows(data / name / "test.parquet", columns) if wanted(r)]
         step = max(1, len(rows) // -(-count // 3))
