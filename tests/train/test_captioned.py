@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from palitra.errors import InputError
-from palitra.train.captioned import CONCEPTS, CaptionedSet, phrasings, read_captioned
+from palitra.train.captioned import CONCEPTS, phrasings, read_captioned, sampling_weights
 
 
 def test_phrasings_of_a_photo():
@@ -33,7 +33,7 @@ def test_phrasings_of_a_painting_and_of_an_elephant():
 @pytest.mark.parametrize(("power", "shares"), [(1.0, (0.75, 0.25)), (0.0, (0.5, 0.5)), (0.5, None)])
 def test_weights_make_shares_grow_with_a_power_of_the_count(power, shares):
     concepts = torch.tensor([0] * 30 + [1] * 10)
-    weights = CaptionedSet(torch.zeros(40, 3, 1, 1), ("",) * 40, concepts).weights(power)
+    weights = sampling_weights(concepts, power)
     got = [float(weights[concepts == c].sum() / weights.sum()) for c in (0, 1)]
     expected = shares or (30**0.5 / (30**0.5 + 10**0.5), 10**0.5 / (30**0.5 + 10**0.5))
     assert got == pytest.approx(expected)

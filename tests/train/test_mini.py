@@ -62,9 +62,9 @@ def test_six_steps_are_three_a_stop_and_three_more_bit_for_bit(prepared, tmp_pat
 
 
 def test_one_picture_is_learned_in_a_few_steps(prepared, tmp_path):
-    alone = torch.zeros_like(prepared.pack.weights)
+    alone = torch.zeros_like(prepared.weights)
     alone[0] = 1
-    one = replace(prepared, pack=replace(prepared.pack, weights=alone))
+    one = replace(prepared, weights=alone)
     config = replace(TINY, learning_rate=3e-3, samples=4000, batch=8)
     trainer = MiniTrainer(one, config, tmp_path, CPU)
     batch = draw_batch(one, config, 999)

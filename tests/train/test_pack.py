@@ -15,11 +15,11 @@ def code():
 
 
 def test_saving_and_loading_gives_the_same(tmp_path, code):
-    pack = encode_set(captioned_set(), code, 0.4)
+    pack = encode_set(captioned_set(), code)
     pack.save(tmp_path / "deep" / "pack.safetensors")
     again = Pack.load(tmp_path / "deep" / "pack.safetensors")
     assert again.texts == pack.texts
-    for name in ("latents", "phrasings", "weights"):
+    for name in ("latents", "phrasings", "concepts"):
         one, other = getattr(pack, name), getattr(again, name)
         assert one.dtype == other.dtype
         assert torch.equal(one, other)
@@ -28,7 +28,7 @@ def test_saving_and_loading_gives_the_same(tmp_path, code):
 
 def test_latents_are_those_of_the_picture_and_its_mirror_image(code):
     images = captioned_set()
-    pack = encode_set(images, code, 0.4)
+    pack = encode_set(images, code)
     assert pack.latents.shape == (24, 2, 4, 4, 4)
     x = images.images[:1].float() / 127.5 - 1
     with torch.no_grad():
@@ -38,7 +38,7 @@ def test_latents_are_those_of_the_picture_and_its_mirror_image(code):
 
 def test_texts_begin_with_the_empty_prompt_and_rows_name_the_phrasings(code):
     images = captioned_set()
-    pack = encode_set(images, code, 0.4)
+    pack = encode_set(images, code)
     assert pack.texts[0] == ""
     assert len(set(pack.texts)) == len(pack.texts)
     for i, (caption, concept) in enumerate(zip(images.captions, images.concepts.tolist(), strict=True)):

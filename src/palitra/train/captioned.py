@@ -23,10 +23,11 @@ class CaptionedSet:
     captions: tuple[str, ...]
     concepts: Tensor
 
-    def weights(self, power: float) -> Tensor:
-        """Sampling weight per image (N,) that makes a concept's share proportional to count**power."""
-        counts = Counter(self.concepts.tolist())
-        return torch.tensor([counts[c] ** (power - 1) for c in self.concepts.tolist()], dtype=torch.float64)
+
+def sampling_weights(concepts: Tensor, power: float) -> Tensor:
+    """Weight per image (N,) that makes a concept's share proportional to count**power: 0 is equal shares."""
+    counts = Counter(concepts.tolist())
+    return torch.tensor([counts[c] ** (power - 1) for c in concepts.tolist()], dtype=torch.float64)
 
 
 def read_captioned(root: Path, split: str, size: int) -> CaptionedSet:

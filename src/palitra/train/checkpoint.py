@@ -9,8 +9,8 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -21,8 +21,18 @@ from palitra.train.ema import EMA
 FILE = "checkpoint.safetensors"
 
 
+class Optimizer(Protocol):
+    """What a checkpoint needs of an optimiser; `torch.optim.Optimizer` has it."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """{"state": {number: {name: tensor}}, "param_groups": [...]}."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
+
+
 def save_checkpoint(
-    folder: Path, step: int, modules: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer, ema: EMA
+    folder: Path, step: int, modules: Mapping[str, nn.Module], optimizer: Optimizer, ema: EMA
 ) -> None:
     """Write everything atomically: a stop in the middle keeps the previous checkpoint whole."""
     tensors: dict[str, Tensor] = {}
@@ -37,9 +47,7 @@ def save_checkpoint(
     os.replace(part, folder / FILE)
 
 
-def load_checkpoint(
-    folder: Path, modules: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer, ema: EMA
-) -> int:
+def load_checkpoint(folder: Path, modules: Mapping[str, nn.Module], optimizer: Optimizer, ema: EMA) -> int:
     """Restore in place; returns the step to go on from, 0 when there is no checkpoint.
 
     Raises:

@@ -36,7 +36,8 @@ class MiniConfig:
     vocab_size: int = 1024
     samples: int = 250_000
     batch: int = 64
-    learning_rate: float = 4e-4
+    optimizer: str = "muon"
+    learning_rate: float = 1e-3
     warmup: int = 200
     decay_from: float = 0.6
     weight_decay: float = 0.01
@@ -47,9 +48,9 @@ class MiniConfig:
     high_noise_from: float = 0.75
     beta2: float = 0.99
     text_dropout: float = 0.1
-    rephrase: float = 0.3
-    balance: float = 0.4
-    ema: float = 0.9995
+    rephrase: float = 0.5
+    balance: float = 0.1
+    ema: float = 0.998
     seed: int = 0
     bf16: bool = True
     compile: bool = False
@@ -59,6 +60,8 @@ class MiniConfig:
     def __post_init__(self) -> None:
         if self.weighting not in ("equal", "min_snr"):
             raise InputError(f"`weighting` must be equal or min_snr, got {self.weighting}")
+        if self.optimizer not in ("muon", "adamw"):
+            raise InputError(f"`optimizer` must be muon or adamw, got {self.optimizer}")
         if len(self.attention) != len(self.channels):
             raise InputError(
                 f"`attention` must have one value per level of `channels` ({len(self.channels)}), "

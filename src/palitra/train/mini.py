@@ -18,6 +18,7 @@ from palitra.train.config import MiniConfig
 from palitra.train.ema import EMA
 from palitra.train.mini_model import build_unet
 from palitra.train.mini_prepare import Prepared
+from palitra.train.muon import MuonAdamW, split_parameters
 from palitra.train.progress import TrainingBar
 from palitra.train.text_tower import first_tower
 
@@ -41,7 +42,7 @@ def draw_batch(prepared: Prepared, config: MiniConfig, step: int) -> Batch:
     """The batch of a step, a pure function of (seed, step): that makes resuming exact."""
     g = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
     pack, n = prepared.pack, config.batch
-    rows = torch.multinomial(pack.weights, n, replacement=True, generator=g)
+    rows = torch.multinomial(prepared.weights, n, replacement=True, generator=g)
     flip = torch.randint(2, (n,), generator=g)
     latents = pack.latents[rows, flip].float()
     phrasing = torch.randint(pack.phrasings.shape[1], (n,), generator=g)
@@ -102,16 +103,18 @@ class MiniTrainer:
 
             self.unet.set_attn_processor(AttnProcessor())
         self.parameters = [*self.unet.parameters(), *self.text.parameters()]
-        self.optimizer = torch.optim.AdamW(
-            self.parameters,
-            lr=config.learning_rate,
-            betas=(0.9, config.beta2),
-            weight_decay=config.weight_decay,
-        )
+        self.optimizer = self._optimizer()
         self.ema = EMA(self.parameters, config.ema)
         self.abar = mini_schedule().abar.float().to(device)
         self.network: Any = torch.compile(self.unet) if config.compile else self.unet
         self.modules = {"unet": self.unet, "text": self.text}
+
+    def _optimizer(self) -> MuonAdamW | torch.optim.AdamW:
+        lr, betas = self.config.learning_rate, (0.9, self.config.beta2)
+        decay = self.config.weight_decay
+        if self.config.optimizer == "adamw":
+            return torch.optim.AdamW(self.parameters, lr=lr, betas=betas, weight_decay=decay)
+        return MuonAdamW(*split_parameters(self.unet, self.text), lr=lr, betas=betas, weight_decay=decay)
 
     def encode_texts(self, rows: Tensor) -> Tensor:
         """Token states (B, 77, D) of text rows; equal texts are encoded once."""

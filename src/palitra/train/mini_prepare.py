@@ -13,7 +13,7 @@ from torch import Tensor
 from palitra.models.autoencoder import load_patch_autoencoder
 from palitra.models.clip_text import load_tokenizer, save_tokenizer
 from palitra.models.patch_autoencoder import PatchAutoencoder, PatchAutoencoderConfig
-from palitra.train.captioned import read_captioned
+from palitra.train.captioned import read_captioned, sampling_weights
 from palitra.train.config import MiniConfig
 from palitra.train.pack import Pack, encode_set
 from palitra.train.tokenizer import train_tokenizer
@@ -21,9 +21,10 @@ from palitra.train.tokenizer import train_tokenizer
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Packed latents, the token ids (T, 77) of every text, and the parts that made them."""
+    """Packed latents, weights (N,) to draw them by, token ids (T, 77) of every text, and what made them."""
 
     pack: Pack
+    weights: Tensor
     tokens: Tensor
     tokenizer: Any
     autoencoder: PatchAutoencoder
@@ -49,7 +50,8 @@ def prepare_mini(
     pack = Pack.load(packed)
     tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
     tokens = tokenizer(list(pack.texts), padding="max_length", truncation=True, return_tensors="pt").input_ids
-    return Prepared(pack, tokens, tokenizer, autoencoder.eval().requires_grad_(False))
+    weights = sampling_weights(pack.concepts, config.balance)
+    return Prepared(pack, weights, tokens, tokenizer, autoencoder.eval().requires_grad_(False))
 
 
 def _make(
@@ -69,7 +71,7 @@ def _make(
     else:
         autoencoder.fit(images.images[pick].float() / 127.5 - 1)
     save_file(autoencoder.state_dict(), folder / "autoencoder.safetensors")
-    pack = encode_set(images, autoencoder, config.balance)
+    pack = encode_set(images, autoencoder)
     if begin_with:
         save_tokenizer(folder / "tokenizer", load_tokenizer(begin_with / "tokenizer"))
     else:

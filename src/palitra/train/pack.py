@@ -21,11 +21,11 @@ from palitra.train.captioned import CONCEPTS, CaptionedSet, phrasings
 
 @dataclass(frozen=True, eq=False)
 class Pack:
-    """Latents (N, 2, C, h, w) bf16 (as seen, mirrored), their phrasings (N, P) as rows of `texts`."""
+    """Latents (N, 2, C, h, w) bf16 (as seen, mirrored); concepts (N,); phrasings (N, P), rows of `texts`."""
 
     latents: Tensor
     phrasings: Tensor
-    weights: Tensor
+    concepts: Tensor
     texts: tuple[str, ...]
 
     def save(self, path: Path) -> None:
@@ -33,7 +33,7 @@ class Pack:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
         save_file(
-            {"latents": self.latents, "phrasings": self.phrasings, "weights": self.weights},
+            {"latents": self.latents, "phrasings": self.phrasings, "concepts": self.concepts},
             part,
             metadata={"texts": json.dumps(self.texts)},
         )
@@ -44,12 +44,12 @@ class Pack:
         """Read what `save` wrote."""
         with safe_open(path, "pt") as file:
             texts = tuple(json.loads(file.metadata()["texts"]))
-            latents, phrasings, weights = (file.get_tensor(k) for k in ("latents", "phrasings", "weights"))
-        return cls(latents, phrasings, weights, texts)
+            latents, phrasings, concepts = (file.get_tensor(k) for k in ("latents", "phrasings", "concepts"))
+        return cls(latents, phrasings, concepts, texts)
 
 
 @torch.no_grad()
-def encode_set(images: CaptionedSet, autoencoder: PatchAutoencoder, balance: float) -> Pack:
+def encode_set(images: CaptionedSet, autoencoder: PatchAutoencoder) -> Pack:
     """Encode every image and its mirror image; texts[0] is the empty prompt."""
     latents = []
     for chunk in images.images.split(256):
@@ -65,6 +65,6 @@ def encode_set(images: CaptionedSet, autoencoder: PatchAutoencoder, balance: flo
     return Pack(
         torch.cat(latents),
         torch.tensor([[index[text] for text in row] for row in rows]),
-        images.weights(balance),
+        images.concepts,
         texts,
     )

@@ -11,7 +11,7 @@ from rich.progress import Progress
 from palitra.data.datasets import data_root
 from palitra.data.edges import EdgeDetector
 from palitra.models.text_to_image import TextToImage
-from palitra.train.captioned import read_captioned
+from palitra.train.captioned import read_captioned, sampling_weights
 from palitra.train.config import SketchConfig
 from palitra.train.sketch_pack import SketchPack, encode_triplets
 
@@ -27,7 +27,9 @@ def read_triplets(model: TextToImage, config: SketchConfig, folder: Path, data: 
     images = read_captioned(data or data_root(), "train", max(NATIVE, model.size))
     # every concept counts alike up to the power that mini was balanced with
     g = torch.Generator().manual_seed(config.seed)
-    rows = torch.multinomial(images.weights(0.5), min(config.pictures, len(images.images)), generator=g)
+    rows = torch.multinomial(
+        sampling_weights(images.concepts, 0.5), min(config.pictures, len(images.images)), generator=g
+    )
     detector = EdgeDetector.load(device=str(model.device))
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("encoding triplets", total=len(rows))
