@@ -1,8 +1,10 @@
 """The command line as a user meets it: a process, its output, its exit code."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from PIL import Image
@@ -103,3 +105,35 @@ def test_unknown_models_and_devices(words, part, tmp_path):
     done = palitra(*words, cwd=tmp_path)
     assert part in sentence(done)
     assert done.returncode == 2
+
+
+@SLOW
+def test_ctrl_c_stops_after_the_running_step_and_keeps_the_finished_pictures(
+    tiny_folders, sketch_file, tmp_path
+):
+    """Eight pictures a batch; SIGINT comes as soon as the first file lies there."""
+    model, predictor = tiny_folders
+    out = tmp_path / "out"
+    words = ["sketch", sketch_file, "-p", "a cat", "--model", model, "--predictor", predictor]
+    words += ["-n", 64, "--steps", 20, "--out", out]
+    code = "from palitra.cli.main import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, words)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    waited = time.monotonic()
+    while not list(out.glob("*.png")) and process.poll() is None and time.monotonic() - waited < 120:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    files = list(out.iterdir())
+    assert process.returncode in (1, 2, 130), (told, len(files))
+    assert "Traceback" not in told
+    assert "finished pictures are kept" in told
+    assert 0 < len(files) < 64
+    for file in files:
+        with Image.open(file) as image:
+            image.load()
+            assert image.size == (64, 64)

@@ -196,6 +196,21 @@ def test_a_sheet_on_a_table_is_found():
     assert agreement(result, normalise_sketch(turned, margin=0.1), 4) > 0.9
 
 
+def test_a_photographed_sheet_is_cropped_to_its_drawing_without_being_asked():
+    """A small drawing in a corner of the paper fills the square; a canvas keeps its empty margins."""
+    ink = (page(kind="plain") * 255).astype(np.uint8)
+    sheet = Image.new("RGB", (620, 830), (240, 238, 230))
+    sheet.paste(Image.fromarray(ink).resize((ink.shape[1] // 2, ink.shape[0] // 2)), (20, 20))
+    table = Image.new("RGB", (800, 1020), (92, 66, 46))
+    table.paste(sheet, (90, 95))
+    result = normalise_sketch(table)
+    assert {"paper_cut_out", "cropped_to_content"} <= set(codes(result))
+    rows, columns = np.flatnonzero(result.lines.any(1)), np.flatnonzero(result.lines.any(0))
+    longest = max(rows[-1] - rows[0], columns[-1] - columns[0])
+    assert longest == pytest.approx((1 - 2 * 0.06) * 256, abs=6)
+    assert "cropped_to_content" not in codes(normalise_sketch(sheet))
+
+
 def test_specks_are_removed():
     dirty = np.array(sketch())
     rng = np.random.default_rng(0)

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -89,15 +91,17 @@ def test_a_picture_depends_on_its_seed_not_on_its_batch(studio, drawn):
 
 def test_partial_sketches_bind_only_near_their_lines(studio, drawn):
     whole = studio.sketch(drawn, WORDS, steps=3)
-    partial = studio.sketch(drawn, WORDS, steps=3, partial=True)
-    assert not np.array_equal(pixels(whole)[0], pixels(partial)[0])
+    near_lines = studio.sketch(drawn, WORDS, steps=3, partial=True)
+    assert not np.array_equal(pixels(whole)[0], pixels(near_lines)[0])
 
 
-def test_cancelling_keeps_the_finished_batches(studio, drawn):
+@pytest.mark.parametrize("sketched", [False, True])
+def test_cancelling_keeps_the_finished_batches(studio, drawn, sketched):
     done, steps = [], []
     hooks = Hooks(steps.append, lambda: len(steps) >= 3)
+    draw = partial(studio.sketch, drawn) if sketched else studio.text
     with pytest.raises(Cancelled, match="stopped on request after step 1 of 2"):
-        studio.text(WORDS, n=9, steps=2, hooks=hooks, on_picture=done.append)
+        draw(WORDS, n=9, steps=2, hooks=hooks, on_picture=done.append)
     assert len(done) == 8
 
 

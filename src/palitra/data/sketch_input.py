@@ -59,6 +59,7 @@ _DENSEST: Final = 0.5
 _PICTURE_BLUR: Final = 4.0  # hides fur and grass
 _PICTURE_LINES: Final = 0.012  # share of a photo's pixels that are strong borders
 _GAP: Final = 14  # widest gap that is closed, on the detection canvas
+_SHEET_MARGIN: Final = 0.06
 _RIM: Final = 4
 _AREA_SHARE: Final = 0.35  # filled areas above this share of the ink,
 _AREA_LEAST: Final = 0.006  # and of the page, make it a filled drawing
@@ -97,7 +98,8 @@ def normalise_sketch(
         image: any mode, any aspect up to 10:1.
         size: side of the result in pixels.
         line_width: of the result's lines, in pixels of the result.
-        margin: crop to the drawing and leave this share of the side around it; None keeps the page.
+        margin: crop to the drawing and leave this share of the side around it; None keeps the page,
+            except for a sheet cut out of a photo, whose place on the paper means nothing (0.06).
         remove_ruled_paper: look for ruled or squared paper and remove its lines.
         edges: edge detector for filled and coloured drawings, (1, 3, H, W) in [0, 1] to
             (1, 1, H, W) in [0, 1]; None uses the colour gradient.
@@ -116,6 +118,8 @@ def normalise_sketch(
     image, notes = on_ground(image)
     image, found = cut_out_sheet(image)
     notes += found
+    if found and margin is None:
+        margin = _SHEET_MARGIN
     drawing = is_drawing(image)
     if drawing and is_light_on_dark(image):
         image = ImageOps.invert(image)

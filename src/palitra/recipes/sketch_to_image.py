@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,15 +82,19 @@ def sketch_to_image(
     target = edge_target(model, predictor, sketch)
     weight = weight_map(plan, sketch, strictness, params.partial)
     middle = max(1, round(min(CRITIC_AT, 1 - stop) * plan.count)) if params.best_of else plan.count
-    running = [
-        _begin(plan, predictor, target, weight, (beta, stop), seeds, middle, hooks)
-        for seeds in (batches or chunks(seeds_of(params, total)))
-    ]
-    scores = {s: e for r in running for s, e in zip(r.seeds, r.errors, strict=True)}
-    keep = set(sorted(scores, key=scores.__getitem__)[: params.n]) if params.best_of else None
+    everything = batches or list(chunks(seeds_of(params, total)))
+    dial = (beta, stop)
+    begun = (_begin(plan, predictor, target, weight, dial, s, middle, hooks) for s in everything)
+    # the critic needs every batch begun; otherwise each is finished, and handed out, before the next begins
+    running: Iterable[_Begun] = list(begun) if params.best_of else begun
+    done: list[_Begun] = []
+    keep: set[int] | None = None
+    if params.best_of:
+        errors = {s: e for r in running for s, e in zip(r.seeds, r.errors, strict=True)}
+        keep = set(sorted(errors, key=errors.__getitem__)[: params.n])
     pictures: list[Picture] = []
-    everything = [r.seeds for r in running]
     for run in running:
+        done.append(run)
         for seed, image in _finish(plan, run, middle, keep, hooks):
             recipe = describe(
                 plan, seed, run.seeds, batches=everything, sketch=pack_sketch(sketch, strictness)
@@ -97,12 +102,13 @@ def sketch_to_image(
             pictures.append(Picture(image, seed, recipe))
             if on_picture:
                 on_picture(pictures[-1])
+    scores = {s: e for r in done for s, e in zip(r.seeds, r.errors, strict=True)}
     pictures.sort(key=lambda p: scores.get(p.seed, 0.0) if params.best_of else p.seed)
     return Run(
         pictures,
         time.perf_counter() - began,
-        sum(r.predictor.calls for r in running),
-        sum(r.predictor.samples for r in running),
+        sum(r.predictor.calls for r in done),
+        sum(r.predictor.samples for r in done),
         model.name,
         str(model.device),
         tuple(note.text("en") for note in sketch.notes),
