@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -39,6 +40,10 @@ class Sampler(Protocol):
         """The state with its latent changed from outside (guided or projected)."""
         ...
 
+    def rows(self, state: Any, index: Sequence[int]) -> Any:
+        """The state of only the samples of `index`."""
+        ...
+
 
 class LatentState:
     """What samplers share whose state is the latent itself."""
@@ -54,6 +59,10 @@ class LatentState:
     def replace(self, state: Tensor, x: Tensor) -> Tensor:
         """The latent from outside."""
         return x
+
+    def rows(self, state: Tensor, index: Sequence[int]) -> Tensor:
+        """The latents of the samples of `index`."""
+        return state[list(index)]
 
 
 class Inverter(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -42,6 +43,12 @@ class DPMSolverMultistep:
     def replace(self, state: History, x: Tensor) -> History:
         """Take the latent from outside and forget the history."""
         return History(x)
+
+    def rows(self, state: History, index: Sequence[int]) -> History:
+        """Latents and history of the samples of `index`."""
+        wanted = list(index)
+        x0 = None if state.x0 is None else state.x0[wanted]
+        return History(state.x[wanted], x0, state.log_snr)
 
     def step(
         self,

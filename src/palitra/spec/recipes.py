@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from palitra.spec.dials import FileInput, Words, dial
 
 MAX_SEED = 2**63 - 1
 SAMPLERS = ("ddim", "ddpm", "euler", "heun", "dpm++")
 SamplerName = Literal["ddim", "ddpm", "euler", "heun", "dpm++"]
+BETA_AT_FULL = 2.7
+STOP_AT_ZERO = 0.8
+STOP_SPAN = 0.5
 
 
 def _not_blank(text: str) -> str:
@@ -24,46 +29,152 @@ class RecipeParams(BaseModel):
     """Fields every recipe has."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    title: ClassVar[dict[str, Words]]
+    inputs: ClassVar[tuple[FileInput, ...]] = ()
 
-    prompt: Prompt = Field(description="What the picture shows, in a few words.")
-    negative: str = Field("", max_length=2000, description="What the picture must not show.")
-    seed: int = Field(0, ge=0, le=MAX_SEED, description="First seed; the n-th picture takes seed + n.")
-    n: int = Field(1, ge=1, le=64, description="Number of pictures.")
-    steps: int = Field(30, ge=1, le=1000, description="Sampling steps: more are slower and finer.")
-    prompt_scale: float | None = Field(
-        None, ge=0, le=50, description="How strongly the words count; default is the model's own."
+    prompt: Prompt = dial(
+        ...,
+        batching="exempt",
+        en=Words("What to draw", "What the picture shows, in a few words."),
+        ru=Words("Что нарисовать", "Что на картинке, в нескольких словах."),
     )
-    model: str = Field("mini", max_length=500, description="A known name, a folder, or a hub id.")
-    sampler: SamplerName = Field("ddim", description="How steps are made.")
+    negative: str = dial(
+        "",
+        batching="exempt",
+        level="advanced",
+        max_length=2000,
+        en=Words("What to avoid", "What the picture must not show."),
+        ru=Words("Чего избегать", "Чего на картинке быть не должно."),
+    )
+    seed: int = dial(
+        0,
+        batching="exempt",
+        level="advanced",
+        ge=0,
+        le=MAX_SEED,
+        en=Words("Seed", "First seed; the n-th picture takes seed + n."),
+        ru=Words("Зерно", "Первое зерно; n-я картинка берёт зерно + n."),
+    )
+    n: int = dial(
+        1,
+        batching="exempt",
+        ge=1,
+        le=64,
+        en=Words("Pictures", "Number of pictures."),
+        ru=Words("Картинок", "Сколько картинок сделать."),
+    )
+    steps: int = dial(
+        30,
+        batching="key",
+        level="advanced",
+        ge=1,
+        le=1000,
+        en=Words("Steps", "Sampling steps: more are slower and finer."),
+        ru=Words("Шаги", "Шаги рисования: чем больше, тем дольше и тоньше."),
+    )
+    prompt_scale: float | None = dial(
+        None,
+        batching="key",
+        level="advanced",
+        ge=0,
+        le=50,
+        en=Words("Weight of the words", "How strongly the words count; default is the model's own."),
+        ru=Words("Вес слов", "Насколько строго следовать словам; по умолчанию — как у модели."),
+    )
+    model: str = dial(
+        "mini",
+        batching="key",
+        max_length=500,
+        en=Words("Model", "A known name, a folder, or a hub id."),
+        ru=Words("Модель", "Известное имя, папка или имя в хабе."),
+    )
+    sampler: SamplerName = dial(
+        "ddim",
+        batching="key",
+        level="advanced",
+        en=Words("Sampler", "How steps are made."),
+        ru=Words("Сэмплер", "Как делаются шаги."),
+    )
 
 
 class TextToImageParams(RecipeParams):
     """Words to a picture."""
 
-    recipe: Literal["text_to_image"] = "text_to_image"
+    title: ClassVar[dict[str, Words]] = {
+        "en": Words("Words", "A picture from a few words."),
+        "ru": Words("Слова", "Картинка по нескольким словам."),
+    }
+    recipe: Literal["text_to_image"] = Field("text_to_image", json_schema_extra={"batching": "key"})
 
 
 class SketchToImageParams(RecipeParams):
     """A sketch and words to a picture that keeps the sketch's shape."""
 
-    recipe: Literal["sketch_to_image"] = "sketch_to_image"
-    fidelity: float = Field(0.6, ge=0, le=1, description="0: as real as possible, 1: exactly my lines.")
-    beta: float | None = Field(None, ge=0, le=20, description="Strength of the pull; overrides the dial.")
-    stop: float | None = Field(
-        None, ge=0, le=1, description="Share of the steps left unguided at the end; overrides the dial."
+    title: ClassVar[dict[str, Words]] = {
+        "en": Words("Sketch", "A drawing and a few words become a picture of the same shape."),
+        "ru": Words("Набросок", "Рисунок и несколько слов становятся картинкой той же формы."),
+    }
+    inputs: ClassVar[tuple[FileInput, ...]] = (
+        FileInput(
+            "sketch",
+            "sketch",
+            True,
+            Words("Sketch", "A drawing, a photo of a drawing, or a canvas export."),
+            Words("Набросок", "Рисунок, фото рисунка или холст."),
+        ),
+        FileInput(
+            "strictness",
+            "map",
+            False,
+            Words("Strict and free places", "Grey picture: white binds to the lines, black leaves free."),
+            Words("Где строго, где свободно", "Серая картинка: белое держит линии, чёрное отпускает."),
+        ),
     )
-    best_of: int | None = Field(
-        None, ge=1, le=256, description="Seeds begun, of which the best n are finished."
+    recipe: Literal["sketch_to_image"] = Field("sketch_to_image", json_schema_extra={"batching": "key"})
+    fidelity: float = dial(
+        0.6,
+        batching="key",
+        ge=0,
+        le=1,
+        en=Words("Fidelity", "0: as real as possible, 1: exactly my lines."),
+        ru=Words("Верность линиям", "0 — как можно реальнее, 1 — точно мои линии."),
     )
-    partial: bool = Field(False, description="The sketch is partial: places without lines are left free.")
+    beta: float | None = dial(
+        None,
+        batching="key",
+        level="hidden",
+        ge=0,
+        le=20,
+        en=Words("Pull", "Strength of the pull; overrides the dial."),
+        ru=Words("Сила", "Сила притяжения к линиям вместо ручки."),
+    )
+    stop: float | None = dial(
+        None,
+        batching="key",
+        level="hidden",
+        ge=0,
+        le=1,
+        en=Words("Free end", "Share of the steps left unguided at the end; overrides the dial."),
+        ru=Words("Свободный конец", "Доля последних шагов без линий вместо ручки."),
+    )
+    best_of: int | None = dial(
+        None,
+        batching="key",
+        level="advanced",
+        ge=1,
+        le=256,
+        en=Words("Best of", "Seeds begun, of which the best n are finished."),
+        ru=Words("Лучшие из", "Сколько картинок начать, чтобы закончить лучшие n."),
+    )
+    partial: bool = dial(
+        False,
+        batching="key",
+        en=Words("Partial sketch", "The sketch is partial: places without lines are left free."),
+        ru=Words("Набросок не весь", "Места без линий отданы модели."),
+    )
 
     def dial(self) -> tuple[float, float]:
         """(beta, stop) of the fidelity dial, with overrides applied."""
         beta = BETA_AT_FULL * self.fidelity if self.beta is None else self.beta
         stop = STOP_AT_ZERO - STOP_SPAN * self.fidelity if self.stop is None else self.stop
         return beta, round(stop, 6)
-
-
-BETA_AT_FULL = 2.7
-STOP_AT_ZERO = 0.8
-STOP_SPAN = 0.5
