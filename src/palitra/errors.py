@@ -8,6 +8,11 @@ PalitraError                      exit code 1: a fault of ours or of the machine
 │   └── ComposeError              two parts that cannot work together
 ├── OutOfMemoryError              the device is full
 ├── DiskError                     a file cannot be written
+├── ServiceError                  the service cannot do that now
+│   ├── NotFoundError             no such job, file or picture, or not yours
+│   ├── ConflictError             the state does not allow it
+│   ├── BusyError                 a queue is full; says when to come back
+│   └── AccessError               no key, a wrong one, or not allowed
 └── Cancelled                     stopped on request; finished pictures are kept
 
 A message is one sentence with the field's name, the bound and the value. `code` is stable: the
@@ -22,6 +27,14 @@ class PalitraError(Exception):
 
     code = "internal"
     exit_code = 1
+
+    def __init__(self, message: str = "", ru: str | None = None) -> None:
+        super().__init__(message)
+        self.ru = ru
+
+    def text(self, language: str = "en") -> str:
+        """The sentence in "ru" where there is one, else in English."""
+        return self.ru if language == "ru" and self.ru else str(self)
 
 
 class InputError(PalitraError):
@@ -65,6 +78,47 @@ class DiskError(PalitraError):
     """A file could not be written (disk full, no permission)."""
 
     code = "disk"
+
+
+class ServiceError(PalitraError):
+    """The service cannot do that; `status` is the HTTP status."""
+
+    code = "unavailable"
+    status = 503
+
+
+class NotFoundError(ServiceError):
+    """There is no such thing, or it belongs to someone else: nobody can tell the two apart."""
+
+    code = "not_found"
+    status = 404
+
+
+class ConflictError(ServiceError):
+    """The thing is in a state that does not allow this."""
+
+    code = "conflict"
+    status = 409
+
+
+class BusyError(ServiceError):
+    """Too many jobs wait; `retry_after_s` says when to come back. Nothing was accepted."""
+
+    code = "queue_full"
+
+    def __init__(self, message: str, retry_after_s: float, status: int = 429, ru: str | None = None) -> None:
+        super().__init__(message, ru)
+        self.retry_after_s, self.status = retry_after_s, status
+
+
+class AccessError(ServiceError):
+    """No key or session, a wrong one (401), or one that is not allowed to (403)."""
+
+    code = "no_access"
+
+    def __init__(self, message: str, status: int = 401, ru: str | None = None) -> None:
+        super().__init__(message, ru)
+        self.status = status
 
 
 class Cancelled(PalitraError):  # noqa: N818 - a request, not a failure

@@ -25,7 +25,9 @@ ALLOWED = {
     "studio": {"recipes", *GROUND},
     # the door itself
     "__init__": {"studio", "version"},
-    "cli": {"recipes", "studio", "train", *GROUND},
+    "service": {"recipes", "studio", *GROUND},
+    "cli": {"recipes", "studio", "train", "service", *GROUND},
+    "__main__": {"cli"},
 }
 VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "misc", "base", "tools", "stuff"}
 UNPICKLERS = {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
@@ -114,7 +116,9 @@ def test_every_folder_of_modules_is_a_package():
     assert [str(f) for f in sorted(folders) if not (f / "__init__.py").is_file()] == []
 
 
-@pytest.mark.parametrize("name", ["palitra", "palitra.errors", "palitra.spec", "palitra.cli.main"])
+@pytest.mark.parametrize(
+    "name", ["palitra", "palitra.errors", "palitra.spec", "palitra.cli.main", "palitra.service.api.app"]
+)
 def test_torch_is_not_imported_before_it_is_needed(name):
     path = PACKAGE.parent.joinpath(*name.split("."))
     if not path.is_dir() and not path.with_suffix(".py").is_file():

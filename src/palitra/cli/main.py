@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from palitra.cli import draw, edges, models, train
+from palitra.cli import draw, edges, models, serve, train
 from palitra.errors import PalitraError
 from palitra.version import __version__
 
@@ -25,6 +25,9 @@ app.command("again")(draw.again)
 app.command("edges")(edges.edges)
 app.add_typer(models.app, name="models")
 app.add_typer(train.app, name="train")
+app.command("serve")(serve.serve)
+app.command("worker")(serve.worker)
+app.add_typer(serve.keys, name="keys")
 
 
 @app.callback(invoke_without_command=True)

@@ -1,0 +1,117 @@
+"""`palitra serve | worker | keys`: the service's processes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+keys = typer.Typer(help="API keys of a service with `require_key`.", no_args_is_help=True)
+Folder = Annotated[Path | None, typer.Option(help="Folder of the database and of files.")]
+Db = Annotated[str | None, typer.Option(help="sqlite:///FILE or postgresql://…")]
+
+
+def serve(
+    folder: Folder = None,
+    db: Db = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen at.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen at.")] = None,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Worker processes on this machine.")] = 1,
+    model: Annotated[str | None, typer.Option(help="The model that is warm at start.")] = None,
+) -> None:
+    """Start the API and, beside it, workers that draw."""
+    _settle(folder=folder, db=db, host=host, port=port, model=model)
+    import uvicorn
+
+    from palitra.service.api.app import create_app
+    from palitra.service.settings import Settings
+    from palitra.service.workers.supervisor import Supervisor
+
+    settings = Settings().check()
+    _log()
+    app = create_app(settings)
+    supervisor = Supervisor(workers)
+    supervisor.start()
+    sys.stdout.write(f"palitra: http://{settings.host}:{settings.port} (API: /docs), Ctrl-C stops\n")
+    sys.stdout.flush()
+    try:
+        uvicorn.run(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_level="warning",
+            timeout_graceful_shutdown=3,
+            server_header=False,
+        )
+    finally:
+        supervisor.stop()
+
+
+def worker(
+    folder: Folder = None,
+    db: Db = None,
+    number: Annotated[int, typer.Option(min=0, help="Tells workers of one machine apart.")] = 0,
+    model: Annotated[str | None, typer.Option(help="The model that is warm at start.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = None,
+) -> None:
+    """Work for a service: claim jobs and draw them."""
+    _settle(folder=folder, db=db, model=model, device=device)
+    from palitra.service.settings import Settings
+    from palitra.service.workers.worker import Worker
+
+    _log()
+    Worker(Settings(), number).run()
+
+
+@keys.command("add")
+def add_key(
+    owner: Annotated[str, typer.Argument(help="Whose jobs the key sees.")],
+    name: Annotated[str, typer.Option(help="To recognise it by.")] = "",
+    operator: Annotated[bool, typer.Option(help="May pause the queue and see metrics.")] = False,
+    folder: Folder = None,
+    db: Db = None,
+) -> None:
+    """Make a key and print it once; only its hash is kept."""
+    _settle(folder=folder, db=db)
+    from palitra.service.keys import make_key
+    from palitra.service.settings import Settings
+
+    sys.stdout.write(make_key(Settings(), owner, name, "operator" if operator else "user") + "\n")
+
+
+@keys.command("list")
+def list_keys(folder: Folder = None, db: Db = None) -> None:
+    """Show keys by name; the keys themselves are not kept."""
+    _settle(folder=folder, db=db)
+    from palitra.service.keys import all_keys
+    from palitra.service.settings import Settings
+
+    for key in all_keys(Settings()):
+        sys.stdout.write(f"{key.id}  {key.owner}  {key.role}  {key.name}\n")
+
+
+@keys.command("remove")
+def remove_key(key: str, folder: Folder = None, db: Db = None) -> None:
+    """Make a key invalid, by its id."""
+    _settle(folder=folder, db=db)
+    from palitra.service.keys import drop_key
+    from palitra.service.settings import Settings
+
+    drop_key(Settings(), key)
+
+
+def _settle(**options: object) -> None:
+    """Options become environment, so that the workers that are started inherit them."""
+    for name, value in options.items():
+        if value is not None:
+            os.environ[f"PALITRA_{name.upper()}"] = str(value)
+
+
+def _log() -> None:
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )

@@ -1,0 +1,1 @@
+"""The service: durable jobs, their workers, files and the REST API."""

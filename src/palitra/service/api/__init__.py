@@ -1,0 +1,1 @@
+"""The REST API. Nothing here imports torch."""

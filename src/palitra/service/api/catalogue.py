@@ -1,0 +1,93 @@
+"""`/v1/recipes`, `/v1/models`, health and metrics: what there is and how it is."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from sqlalchemy import func, select
+
+from palitra.models.zoo import describe_models
+from palitra.service.api.context import CallerDep, ServiceDep
+from palitra.service.tables import JOBS, WORKERS
+from palitra.spec.build import RECIPES
+from palitra.version import __version__
+
+router = APIRouter(tags=["catalogue"])
+
+
+class ModelView(BaseModel):
+    """A model by name; `ready` when its files are on this machine."""
+
+    name: str
+    title: str
+    licence: str
+    size_px: int
+    ready: bool
+
+
+@router.get("/v1/recipes")
+def recipes() -> dict[str, Any]:
+    """Every recipe: its JSON schema with labels in English and Russian, and the pictures it takes."""
+    return {name: _recipe(kind) for name, kind in RECIPES.items()}
+
+
+def _recipe(kind: Any) -> dict[str, Any]:
+    inputs = [
+        {
+            "name": given.name,
+            "kind": given.kind,
+            "required": given.required,
+            "text": {"en": vars(given.en), "ru": vars(given.ru)},
+        }
+        for given in kind.inputs
+    ]
+    title = {language: vars(words) for language, words in kind.title.items()}
+    return {"title": title, "inputs": inputs, "schema": kind.model_json_schema()}
+
+
+@router.get("/v1/models")
+def models(caller: CallerDep) -> list[ModelView]:
+    """Known models."""
+    return [
+        ModelView(name=m.name, title=m.title, licence=m.licence, size_px=m.size_px, ready=m.present)
+        for m in describe_models()
+    ]
+
+
+@router.get("/healthz", include_in_schema=False)
+def healthz() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok", "version": __version__}
+
+
+@router.get("/readyz", include_in_schema=False)
+def readyz(service: ServiceDep) -> JSONResponse:
+    """The database answers and a worker lives."""
+    with service.engine.connect() as connection:
+        fresh = WORKERS.c.beat_at > time.time() - service.settings.dead_after_s
+        workers = connection.scalar(select(func.count()).where(fresh)) or 0
+    status = "ready" if workers else "no worker"
+    return JSONResponse({"status": status, "workers": workers}, 200 if workers else 503)
+
+
+@router.get("/metrics", include_in_schema=False)
+def metrics(service: ServiceDep, caller: CallerDep) -> Response:
+    """Gauges in the Prometheus text format."""
+    from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+    registry = CollectorRegistry()
+    jobs = Gauge("palitra_jobs", "Jobs by state", ["state"], registry=registry)
+    workers = Gauge("palitra_workers", "Workers with a fresh heartbeat", registry=registry)
+    oldest = Gauge("palitra_oldest_queued_seconds", "Age of the oldest waiting job", registry=registry)
+    with service.engine.connect() as connection:
+        for state, count in connection.execute(select(JOBS.c.state, func.count()).group_by(JOBS.c.state)):
+            jobs.labels(state).set(count)
+        fresh = WORKERS.c.beat_at > time.time() - service.settings.dead_after_s
+        workers.set(connection.scalar(select(func.count()).where(fresh)) or 0)
+        first = connection.scalar(select(func.min(JOBS.c.created_at)).where(JOBS.c.state == "queued"))
+    oldest.set(time.time() - first if first else 0)
+    return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")

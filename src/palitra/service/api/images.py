@@ -1,0 +1,132 @@
+"""`/v1/images`: finished pictures, the gallery, favourites."""
+
+from __future__ import annotations
+
+import io
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
+from sqlalchemy import Engine, delete, func, select, update
+
+from palitra.errors import NotFoundError
+from palitra.service.api.context import CallerDep, ServiceDep
+from palitra.service.api.views import PictureView, picture_view
+from palitra.service.tables import JOBS, PICTURES
+
+router = APIRouter(prefix="/v1/images", tags=["images"])
+FORMATS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
+
+
+class Gallery(BaseModel):
+    """Pictures, newest first; `cursor` goes to the next page."""
+
+    images: list[PictureView]
+    cursor: float | None
+
+
+class Change(BaseModel):
+    """What may be changed about a picture."""
+
+    favourite: bool
+
+
+@router.get("")
+def gallery(
+    service: ServiceDep,
+    caller: CallerDep,
+    search: Annotated[str, Query(max_length=200)] = "",
+    favourite: bool | None = None,
+    cursor: float | None = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 40,
+) -> Gallery:
+    """The caller's pictures, newest first; `search` looks into their prompts."""
+    wanted = select(PICTURES).where(PICTURES.c.owner == caller.owner)
+    if search:
+        prompt = JOBS.c.params["prompt"].as_string()
+        wanted = wanted.join(JOBS, JOBS.c.id == PICTURES.c.job).where(
+            func.lower(prompt).contains(search.lower(), autoescape=True)
+        )
+    if favourite is not None:
+        wanted = wanted.where(PICTURES.c.favourite == favourite)
+    if cursor is not None:
+        wanted = wanted.where(PICTURES.c.created_at < cursor)
+    wanted = wanted.order_by(PICTURES.c.created_at.desc()).limit(limit)
+    with service.engine.connect() as connection:
+        images = [picture_view(row) for row in connection.execute(wanted)]
+    return Gallery(images=images, cursor=images[-1].created_at if len(images) == limit else None)
+
+
+@router.get("/{image}")
+def show(
+    image: str,
+    request: Request,
+    service: ServiceDep,
+    caller: CallerDep,
+    format: Annotated[Literal["png", "jpeg", "webp"], Query()] = "png",
+    width: Annotated[int | None, Query(ge=16, le=4096)] = None,
+    metadata: bool = True,
+) -> Response:
+    """A picture's bytes; `width` scales it, `metadata=false` leaves its recipe out."""
+    row = _own(service.engine, caller.owner, image)
+    tag = f'"{row.blob[:32]}-{format}-{width or 0}-{int(metadata)}"'
+    headers = {"etag": tag, "cache-control": "private, max-age=31536000, immutable"}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    data = service.blobs.get(row.blob)
+    if format != "png" or width is not None or not metadata:
+        data = _convert(data, format, width, metadata)
+    return Response(data, media_type=FORMATS[format], headers=headers)
+
+
+@router.patch("/{image}")
+def change(image: str, wish: Change, service: ServiceDep, caller: CallerDep) -> PictureView:
+    """Mark or unmark a favourite."""
+    _own(service.engine, caller.owner, image)
+    with service.engine.begin() as connection:
+        connection.execute(update(PICTURES).where(PICTURES.c.id == image).values(favourite=wish.favourite))
+    return picture_view(_own(service.engine, caller.owner, image))
+
+
+@router.delete("/{image}", status_code=204)
+def remove(image: str, service: ServiceDep, caller: CallerDep) -> None:
+    """Delete a picture; its bytes go when no other picture has the same."""
+    row = _own(service.engine, caller.owner, image)
+    with service.engine.begin() as connection:
+        connection.execute(delete(PICTURES).where(PICTURES.c.id == image))
+        shared = connection.scalar(select(PICTURES.c.id).where(PICTURES.c.blob == row.blob).limit(1))
+    if shared is None:
+        service.blobs.delete(row.blob)
+
+
+def _own(engine: Engine, owner: str, image: str) -> Any:
+    with engine.connect() as connection:
+        wanted = select(PICTURES).where(PICTURES.c.id == image, PICTURES.c.owner == owner)
+        row = connection.execute(wanted).first()
+    if row is None:
+        raise NotFoundError(f"`image` must be one of yours, got {image[:40]}")
+    return row
+
+
+def _convert(data: bytes, form: str, width: int | None, metadata: bool) -> bytes:
+    """Another format or size; the recipe goes along as EXIF text where it is wanted."""
+    from PIL import Image, PngImagePlugin
+
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
+        recipe = picture.info.get("palitra", "") if metadata else ""
+        image: Image.Image = picture.convert("RGB")
+    if width is not None:
+        size = (width, max(1, round(image.height * width / image.width)))
+        image = image.resize(size, Image.Resampling.LANCZOS)
+    if form == "png":
+        info = PngImagePlugin.PngInfo()
+        if recipe:
+            info.add_text("palitra", recipe, zip=len(recipe) > 2048)
+        image.save(buffer, "PNG", pnginfo=info)
+        return buffer.getvalue()
+    exif = Image.Exif()
+    if recipe and len(recipe) < 60_000:
+        exif[0x010E] = recipe  # ImageDescription
+    image.save(buffer, form.upper(), quality=92, exif=exif)
+    return buffer.getvalue()

@@ -1,0 +1,113 @@
+"""`/v1/jobs`: hand in, look, cancel, try again, delete, and watch."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Header, Query, Request, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from sqlalchemy import select
+
+from palitra.errors import NotFoundError
+from palitra.service.api.context import CallerDep, ServiceDep
+from palitra.service.api.problems import language_of
+from palitra.service.api.views import JobView, Page, job_view
+from palitra.service.jobs.job import State
+from palitra.service.tables import PREVIEWS
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+Wish = Annotated[
+    dict[str, Any],
+    Body(
+        description="`recipe`, its fields as `/v1/recipes` describes them, and `inputs`: file ids by name.",
+        examples=[{"recipe": "text_to_image", "prompt": "a photo of a cat", "n": 2}],
+    ),
+]
+
+
+@router.post("", status_code=202)
+def accept(
+    wish: Wish,
+    request: Request,
+    response: Response,
+    service: ServiceDep,
+    caller: CallerDep,
+    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+) -> JobView:
+    """Accept a job. With an `Idempotency-Key` the same request is accepted once, however often it is sent."""
+    job = service.jobs.put(caller.owner, wish, idempotency_key=idempotency_key)
+    response.headers["location"] = f"/v1/jobs/{job.id}"
+    return job_view(service.engine, job, language_of(request))
+
+
+@router.get("")
+def page(
+    request: Request,
+    service: ServiceDep,
+    caller: CallerDep,
+    state: Annotated[list[State] | None, Query()] = None,
+    cursor: float | None = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> Page:
+    """The caller's jobs, newest first."""
+    jobs = service.jobs.page(caller.owner, state or (), cursor, limit)
+    views = [job_view(service.engine, job, language_of(request)) for job in jobs]
+    return Page(jobs=views, cursor=jobs[-1].created_at if len(jobs) == limit else None)
+
+
+@router.get("/{job}")
+def look(job: str, request: Request, service: ServiceDep, caller: CallerDep) -> JobView:
+    """One job."""
+    return job_view(service.engine, service.jobs.get(caller.owner, job), language_of(request))
+
+
+@router.post("/{job}/cancel")
+def cancel(job: str, request: Request, service: ServiceDep, caller: CallerDep) -> JobView:
+    """Stop a job, within one sampling step if it runs. What has ended stays as it is."""
+    return job_view(service.engine, service.jobs.cancel(caller.owner, job), language_of(request))
+
+
+@router.post("/{job}/retry", status_code=202)
+def retry(job: str, request: Request, service: ServiceDep, caller: CallerDep) -> JobView:
+    """The same wish with the same seeds as a new job."""
+    return job_view(service.engine, service.jobs.retry(caller.owner, job), language_of(request))
+
+
+@router.delete("/{job}", status_code=204)
+def forget(job: str, service: ServiceDep, caller: CallerDep) -> None:
+    """Delete a job with its events and pictures; a running one is cancelled first."""
+    blobs = service.jobs.delete(caller.owner, job)
+    for blob in blobs:
+        service.blobs.delete(blob)
+
+
+@router.get("/{job}/preview")
+def preview(job: str, request: Request, service: ServiceDep, caller: CallerDep) -> Response:
+    """The newest small JPEG of what is being drawn."""
+    service.jobs.get(caller.owner, job)
+    with service.engine.connect() as connection:
+        row = connection.execute(select(PREVIEWS).where(PREVIEWS.c.job == job)).first()
+    if row is None:
+        raise NotFoundError("`preview` must have been made, but there is none yet")
+    tag = f'"{row.seq}"'
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers={"etag": tag})
+    return Response(row.jpeg, media_type="image/jpeg", headers={"etag": tag, "cache-control": "no-cache"})
+
+
+@router.get("/{job}/events", response_class=EventSourceResponse)
+async def events(
+    job: str,
+    request: Request,
+    service: ServiceDep,
+    caller: CallerDep,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """Server-sent events: `state`, `progress`, `preview`, `image`, `end`; goes on after `Last-Event-ID`."""
+    from starlette.concurrency import run_in_threadpool
+
+    await run_in_threadpool(service.jobs.get, caller.owner, job)
+    after = int(last_event_id) if last_event_id and last_event_id.isdigit() else 0
+    async for event in service.hub.stream(job, after):
+        yield ServerSentEvent(data=event.data, event=event.kind, id=str(event.seq))

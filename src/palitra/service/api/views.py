@@ -1,0 +1,109 @@
+"""What the API says about jobs and pictures: the JSON shapes that clients are typed by."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel
+from sqlalchemy import Engine, select
+
+from palitra.data.notes import Note
+from palitra.service.jobs.job import Job
+from palitra.service.jobs.place import place_of
+from palitra.service.tables import PICTURES
+
+
+class PictureView(BaseModel):
+    """A finished picture; its bytes are at `/v1/images/{id}`."""
+
+    id: str
+    job: str
+    seed: int
+    width: int
+    height: int
+    favourite: bool
+    created_at: float
+
+
+class ErrorView(BaseModel):
+    """Why a job failed."""
+
+    code: str
+    detail: str
+
+
+class JobView(BaseModel):
+    """A job. `ahead` and `eta_s` are given while it is open; `eta_s` is null when no worker is there."""
+
+    id: str
+    recipe: str
+    params: dict[str, Any]
+    inputs: dict[str, str]
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+    done: int
+    total: int
+    ahead: int | None = None
+    eta_s: float | None = None
+    notes: list[str] = []
+    images: list[PictureView] = []
+    error: ErrorView | None = None
+    retry_of: str | None = None
+
+
+class Page(BaseModel):
+    """Jobs, newest first; `cursor` goes to the next page, null at the last."""
+
+    jobs: list[JobView]
+    cursor: float | None
+
+
+def job_view(engine: Engine, job: Job, language: str = "en") -> JobView:
+    """A job with its place, its pictures and its notes in words."""
+    place = place_of(engine, job) if job.state in ("queued", "running") else None
+    eta = None if place is None or place.eta_s is None else round(place.eta_s, 1)
+    return JobView(
+        id=job.id,
+        recipe=job.recipe,
+        params=job.params,
+        inputs=job.inputs,
+        state=job.state,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+        done=job.done,
+        total=job.total,
+        ahead=None if place is None else place.ahead,
+        eta_s=eta,
+        notes=words(job.notes or [], language),
+        images=pictures_of(engine, job.id),
+        error=ErrorView(code=job.error_code, detail=job.error or "") if job.error_code else None,
+        retry_of=job.retry_of,
+    )
+
+
+def pictures_of(engine: Engine, job: str) -> list[PictureView]:
+    """A job's pictures in the order of their seeds."""
+    wanted = select(PICTURES).where(PICTURES.c.job == job).order_by(PICTURES.c.rank)
+    with engine.connect() as connection:
+        return [picture_view(row) for row in connection.execute(wanted)]
+
+
+def picture_view(row: Any) -> PictureView:
+    """From a row of `palitra_pictures`."""
+    return PictureView(
+        id=row.id,
+        job=row.job,
+        seed=int(row.seed),
+        width=row.width,
+        height=row.height,
+        favourite=row.favourite,
+        created_at=row.created_at,
+    )
+
+
+def words(notes: list[dict[str, Any]], language: str) -> list[str]:
+    """Stored notes as sentences."""
+    return [Note(n["code"], tuple(n["params"].items())).text(language) for n in notes]

@@ -1,0 +1,48 @@
+"""Opens the database and brings its tables up to date."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, inspect
+from sqlalchemy.engine import make_url
+
+from palitra.service.tables import METADATA
+
+_MIGRATING = threading.Lock()
+
+
+def open_database(url: str) -> Engine:
+    """An engine; SQLite files get a write-ahead log, and writers wait for each other up to 30 s."""
+    address = make_url(url)
+    if address.get_backend_name() != "sqlite":
+        return create_engine(address, pool_size=8, max_overflow=8, pool_pre_ping=True)
+    assert address.database is not None
+    Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(address, connect_args={"check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, record: object) -> None:
+        connection.isolation_level = "IMMEDIATE"
+        connection.execute("PRAGMA busy_timeout=30000")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    return engine
+
+
+def migrate(engine: Engine, url: str) -> None:
+    """Make the tables that are missing, DBOS's and ours. Safe to call from several processes at once."""
+    from dbos import DBOS
+
+    from palitra.service.jobs.durable import quiet_dbos, system_url
+
+    quiet_dbos()
+    with _MIGRATING:
+        DBOS.migrate(system_url(url))
+        METADATA.create_all(engine)
+    missing = set(METADATA.tables) - set(inspect(engine).get_table_names())
+    assert not missing, f"tables {missing} were not made"

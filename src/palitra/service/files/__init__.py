@@ -1,0 +1,1 @@
+"""Pictures that come in and go out: checked, content-addressed, deleted for good."""

@@ -1,0 +1,64 @@
+"""Content-addressed bytes on a disk or in an S3-compatible store, by URL."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from palitra.errors import DiskError, NotFoundError
+
+
+class BlobStore:
+    """Every blob's name is the SHA-256 of its bytes, so a write is whole or not there and never changes."""
+
+    def __init__(self, url: str) -> None:
+        from obstore.store import from_url
+
+        parts = urlsplit(url)
+        if parts.scheme == "file":
+            Path(url2pathname(parts.path)).mkdir(parents=True, exist_ok=True)
+        self._store = from_url(url)
+
+    def put(self, data: bytes) -> str:
+        """Keep the bytes; returns their name.
+
+        Raises:
+            DiskError: the store cannot be written; nothing half-written stays.
+        """
+        name = hashlib.sha256(data).hexdigest()
+        try:
+            self._store.put(_path(name), data)
+        except Exception as error:
+            raise DiskError(f"`store` must be writable, but it is not: {_reason(error)}") from error
+        return name
+
+    def get(self, name: str) -> bytes:
+        """The bytes of that name.
+
+        Raises:
+            NotFoundError: there are none (deleted, or never written).
+        """
+        try:
+            return bytes(self._store.get(_path(name)).bytes())
+        except FileNotFoundError as error:
+            raise NotFoundError(f"`file` must be one that is kept, got {name[:64]}") from error
+
+    def delete(self, name: str) -> None:
+        """Really delete; deleting what is gone is fine."""
+        try:
+            self._store.delete(_path(name))
+        except FileNotFoundError:
+            return
+
+
+def _path(name: str) -> str:
+    """Names are our own hashes: no user ever names a path."""
+    if len(name) != 64 or set(name) - set("0123456789abcdef"):
+        raise NotFoundError(f"`file` must be the id of a kept file, got {name[:64]!r}")
+    return f"{name[:2]}/{name}"
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,1 @@
+"""Jobs: accepted once, kept until done, told about in events."""

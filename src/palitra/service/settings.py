@@ -1,0 +1,86 @@
+"""Every setting of the service: defaults, then `palitra.toml`, then the environment (`PALITRA_…`)."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from palitra.errors import InputError
+
+
+class Settings(BaseSettings):
+    """The service's settings; times are in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="PALITRA_", toml_file="palitra.toml", extra="forbid")
+
+    folder: Path = Field(default=Path("palitra-data"), description="Folder of the database and of files.")
+    db: str | None = Field(default=None, description="sqlite:///FILE or postgresql://…; else in `folder`.")
+    store: str | None = Field(default=None, description="file:///… or s3://…; else in `folder`.")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    require_key: bool = Field(default=False, description="Every request needs an API key or a login.")
+    trusted_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]", "testserver")
+
+    model: str = Field(default="mini", description="The model that is warm at start.")
+    device: str = "auto"
+    most_models_bytes: int = Field(default=4 * 2**30, ge=0, description="Models kept in memory.")
+    claim: int = Field(default=8, ge=1, le=64, description="Jobs one worker holds at a time.")
+    claim_per_owner: int = Field(default=4, ge=1, le=64, description="Of them, jobs of one owner.")
+    poll_s: float = Field(default=0.1, gt=0, le=10)
+    heartbeat_s: float = Field(default=5, gt=0)
+    dead_after_s: float = Field(default=30, gt=0, description="A worker this long silent is dead.")
+    most_crashes: int = Field(default=3, ge=1, description="Crashes that make a job poison.")
+    previews: bool = True
+
+    most_queued: int = Field(default=1000, ge=1, description="Jobs waiting in all; beyond it 503.")
+    most_queued_per_owner: int = Field(default=100, ge=1, description="Of one owner; beyond it 429.")
+    deadline_s: float = Field(default=3600, gt=0, description="A job not done by then fails.")
+    most_upload_bytes: int = Field(default=32 * 2**20, ge=1024)
+    keep_days: float = Field(default=30, gt=0, description="What is older is deleted.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments win over the environment, which wins over the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @cached_property
+    def database_url(self) -> str:
+        """The SQLAlchemy URL; PostgreSQL goes through psycopg 3."""
+        url = self.db or f"sqlite:///{self.folder.resolve() / 'palitra.sqlite'}"
+        if url.startswith(("postgresql://", "postgres://")):
+            return "postgresql+psycopg://" + url.split("://", 1)[1]
+        if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise InputError(f"`db` must be sqlite:///FILE or postgresql://…, got {url.split('@')[-1]}")
+        return url
+
+    @cached_property
+    def store_url(self) -> str:
+        """Where blobs lie, as a URL."""
+        return self.store or (self.folder.resolve() / "files").as_uri()
+
+    def check(self) -> Settings:
+        """Refuse unsafe combinations.
+
+        Raises:
+            InputError: an address beyond this machine without a login.
+        """
+        if self.host not in ("127.0.0.1", "localhost", "::1") and not self.require_key:
+            raise InputError(
+                f"`host` must be 127.0.0.1 unless `require_key` is true: {self.host} would let everyone in"
+            )
+        return self

@@ -1,0 +1,1 @@
+"""The processes that draw: one per device, under a supervisor."""

@@ -1,0 +1,259 @@
+"""The desk of one device: claimed jobs wait here and are drawn, compatible ones together."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from palitra.errors import OutOfMemoryError, PalitraError
+from palitra.recipes.generate import LARGEST_BATCH
+from palitra.recipes.picture import Picture
+from palitra.service.jobs.job import Job
+from palitra.service.workers.ledger import Ledger
+
+LOG = logging.getLogger("palitra.worker")
+LINGER_S = 0.05
+"""How long a lone job waits for company."""
+TELL_S = 0.25
+WATCH_S = 0.1
+
+
+class Painter(Protocol):
+    """Draws the pictures of jobs of one batch key; knows models, nothing of queues."""
+
+    def paint(self, jobs: Sequence[Job], told: Told) -> None:
+        """Draw; `told` hears of each job by its place and says which are no longer wanted.
+
+        Raises:
+            PalitraError: it cannot be drawn; when several were asked for, each is then tried alone.
+        """
+        ...
+
+    def together(self, job: Job) -> bool:
+        """Whether the job may share network calls at all."""
+        ...
+
+
+class Told(Protocol):
+    """What a painter tells while it works."""
+
+    def progress(self, place: int, done: int, total: int) -> None:
+        """How far a job is."""
+        ...
+
+    def preview(self, place: int, jpeg: bytes) -> None:
+        """A small picture of what is being drawn."""
+        ...
+
+    def wants_preview(self, place: int) -> bool:
+        """Whether it is time for one."""
+        ...
+
+    def notes(self, place: int, notes: Sequence[dict[str, object]]) -> None:
+        """What was done to the input."""
+        ...
+
+    def picture(self, place: int, picture: Picture) -> None:
+        """A finished picture."""
+        ...
+
+    def dropped(self) -> set[int]:
+        """Places of jobs that are no longer wanted."""
+        ...
+
+
+@dataclass(eq=False)
+class Ticket:
+    """A job at the desk; `over` is set when nothing more happens to it here."""
+
+    job: Job
+    over: threading.Event = field(default_factory=threading.Event)
+
+
+class Desk:
+    """Takes tickets from many threads and serves them in one: a device does one thing at a time."""
+
+    def __init__(
+        self, painter: Painter, ledger: Ledger, most_crashes: int = 3, previews: bool = True
+    ) -> None:
+        self.painter, self.ledger = painter, ledger
+        self.most_crashes, self.previews = most_crashes, previews
+        self._waiting: list[Ticket] = []
+        self._changed = threading.Condition()
+        self._stopped = False
+        self._served: dict[str, float] = {}
+        self._now: list[Ticket] = []
+        self._gone: set[str] = set()
+        self._threads = [
+            threading.Thread(target=self._serve, name="desk", daemon=True),
+            threading.Thread(target=self._watch, name="desk-watch", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Begin to serve."""
+        for thread in self._threads:
+            thread.start()
+
+    def perform(self, job_id: str) -> bool:
+        """Wait until the job is over; False when the desk stopped first and it must be taken up again."""
+        job = self.ledger.job(job_id)
+        if job is None:
+            return True
+        if job.crashes >= self.most_crashes:
+            LOG.error("job %s took its worker down %d times", job.id, job.crashes)
+            words = f"the job took its worker down {job.crashes} times and is not tried again"
+            self.ledger.end(job.id, "failed", "poison", words)
+            return True
+        ticket = Ticket(job)
+        with self._changed:
+            if self._stopped:
+                return False
+            self._waiting.append(ticket)
+            self._changed.notify_all()
+        ticket.over.wait()
+        return self.ledger.job(job_id) is None
+
+    def stop(self, patience_s: float = 10.0) -> None:
+        """Take nothing new, let the running batch finish for a while, then hand it back."""
+        with self._changed:
+            self._stopped = True
+            waiting, self._waiting = self._waiting, []
+            self._changed.notify_all()
+        for ticket in waiting:
+            ticket.over.set()
+        until = time.monotonic() + patience_s
+        while self._now and time.monotonic() < until:
+            time.sleep(0.05)
+        running = [t.job.id for t in self._now]
+        self.ledger.hand_back(running)
+        self._gone |= set(running)
+        for ticket in list(self._now):
+            ticket.over.wait(5)
+
+    def _serve(self) -> None:
+        while not self._stopped:
+            batch = self._next()
+            if not batch:
+                continue
+            self._now = batch
+            try:
+                self._draw(batch)
+            except Exception:
+                LOG.exception("jobs %s", [t.job.id for t in batch])
+                for ticket in batch:
+                    self.ledger.end(ticket.job.id, "failed", "internal", "a fault of ours; it is in the log")
+            finally:
+                self._now = []
+                self._gone -= {t.job.id for t in batch}
+                for ticket in batch:
+                    self._served[ticket.job.owner] = time.monotonic()
+                    ticket.over.set()
+
+    def _next(self) -> list[Ticket]:
+        """The fair next job and its mates: priority first, then the owner served longest ago, then age."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._stopped, timeout=1)
+            if not self._waiting or self._stopped:
+                return []
+            self._changed.wait_for(lambda: len(self._waiting) >= LARGEST_BATCH or self._stopped, LINGER_S)
+            order = sorted(
+                self._waiting,
+                key=lambda t: (t.job.priority, self._served.get(t.job.owner, 0.0), t.job.created_at),
+            )
+            batch = [order[0]]
+            if self._sociable(order[0].job):
+                rows = rows_of(order[0].job)
+                for other in order[1:]:
+                    same = other.job.batch_key == batch[0].job.batch_key and self._sociable(other.job)
+                    if same and rows + rows_of(other.job) <= LARGEST_BATCH:
+                        batch.append(other)
+                        rows += rows_of(other.job)
+            self._waiting = [t for t in self._waiting if t not in batch]
+            return batch
+
+    def _sociable(self, job: Job) -> bool:
+        """A job that took a worker down runs alone, so that it cannot take mates with it again."""
+        return job.crashes == 0 and self.painter.together(job)
+
+    def _draw(self, batch: list[Ticket]) -> None:
+        jobs = [t.job for t in batch]
+        ids = [job.id for job in jobs]
+        self.ledger.begin(ids)
+        try:
+            self.painter.paint(jobs, _Telling(self, jobs))
+        except PalitraError as error:
+            self.ledger.settle(ids)
+            if len(batch) > 1:
+                for ticket in batch:
+                    self._draw([ticket])
+                return
+            self._failed(jobs[0], error)
+        else:
+            self.ledger.settle(ids)
+            for job in ids:
+                if job not in self._gone:
+                    self.ledger.end(job, "done")
+
+    def _failed(self, job: Job, error: PalitraError) -> None:
+        if job.id in self._gone:
+            return
+        if isinstance(error, OutOfMemoryError):
+            LOG.warning("job %s: %s", job.id, error)
+        self.ledger.end(job.id, "failed", error.code, str(error))
+
+    def _watch(self) -> None:
+        """Notices cancelled and late jobs while they run."""
+        while not self._stopped or self._now:
+            time.sleep(WATCH_S)
+            running = [t.job.id for t in self._now]
+            if not running:
+                continue
+            try:
+                self._gone |= self.ledger.unwanted(running)
+            except Exception:
+                LOG.exception("cannot ask for cancelled jobs")
+
+    def gone(self, jobs: Sequence[Job]) -> set[int]:
+        """Places of the jobs that are no longer wanted."""
+        return {place for place, job in enumerate(jobs) if job.id in self._gone}
+
+
+class _Telling:
+    """Writes a painter's news to the ledger, not more often than people can read them."""
+
+    def __init__(self, desk: Desk, jobs: Sequence[Job]) -> None:
+        self._desk, self._jobs = desk, jobs
+        self._told = [0.0] * len(jobs)
+        self._shown = [0.0] * len(jobs)
+
+    def progress(self, place: int, done: int, total: int) -> None:
+        now = time.monotonic()
+        if done == total or now - self._told[place] >= TELL_S:
+            self._told[place] = now
+            self._desk.ledger.progress(self._jobs[place].id, done, total)
+
+    def wants_preview(self, place: int) -> bool:
+        return self._desk.previews and time.monotonic() - self._shown[place] >= 2 * TELL_S
+
+    def preview(self, place: int, jpeg: bytes) -> None:
+        self._shown[place] = time.monotonic()
+        self._desk.ledger.preview(self._jobs[place].id, jpeg)
+
+    def notes(self, place: int, notes: Sequence[dict[str, object]]) -> None:
+        self._desk.ledger.notes(self._jobs[place].id, notes)
+
+    def picture(self, place: int, picture: Picture) -> None:
+        if place not in self.dropped():
+            self._desk.ledger.picture(self._jobs[place], picture)
+
+    def dropped(self) -> set[int]:
+        return self._desk.gone(self._jobs)
+
+
+def rows_of(job: Job) -> int:
+    """Rows that a job takes in a batch."""
+    return int(job.params["n"])

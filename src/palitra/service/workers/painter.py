@@ -1,0 +1,108 @@
+"""Draws jobs with the recipes: together where they may, alone where seeds compete."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from palitra.core.progress import Hooks, StepEvent
+from palitra.data.sketch_input import Sketch
+from palitra.errors import Cancelled
+from palitra.recipes.picture import Picture
+from palitra.recipes.together import Wish, draw_together
+from palitra.service.files.blobs import BlobStore
+from palitra.service.jobs.job import Job
+from palitra.service.workers.desk import Told
+from palitra.service.workers.models import Loaded, Models
+from palitra.spec.build import recipe_params
+from palitra.spec.recipes import SketchToImageParams
+from palitra.studio import read_strictness
+
+
+class RecipePainter:
+    """The painter of the service: models from a cache, inputs from the blob store."""
+
+    def __init__(self, models: Models, blobs: BlobStore) -> None:
+        self.models, self.blobs = models, blobs
+        self.seconds: dict[str, float] = {}
+
+    def together(self, job: Job) -> bool:
+        """Seeds of `best_of` compete within their job, so it runs alone."""
+        return job.params.get("best_of") is None
+
+    def paint(self, jobs: Sequence[Job], told: Told) -> None:
+        """Draw jobs of one batch key."""
+        began = time.perf_counter()
+        loaded = self.models.get(str(jobs[0].params["model"]))
+        wishes = [self._wish(loaded, job, place, told) for place, job in enumerate(jobs)]
+        sketched = any(w.sketch is not None for w in wishes)
+        if self.together(jobs[0]):
+            edges = loaded.studio.predictor()[0] if sketched else None
+            draw_together(loaded.studio.model, wishes, _Heard(loaded, told), edges)
+        else:
+            _draw_best(loaded, wishes[0], told)
+        pictures = sum(int(job.params["n"]) for job in jobs)
+        self.seconds[jobs[0].cost_key] = (time.perf_counter() - began) / pictures
+
+    def _wish(self, loaded: Loaded, job: Job, place: int, told: Told) -> Wish:
+        params = recipe_params(job.params)
+        if not isinstance(params, SketchToImageParams):
+            return Wish(params)
+        sketch: Sketch = loaded.studio.prepare(self.blobs.get(job.inputs["sketch"]))
+        told.notes(place, [{"code": n.code, "params": dict(n.params)} for n in sketch.notes])
+        given = job.inputs.get("strictness")
+        strictness = read_strictness(io.BytesIO(self.blobs.get(given))) if given else None
+        return Wish(params, sketch, strictness)
+
+
+class _Heard:
+    """Passes what `draw_together` says on to the desk."""
+
+    def __init__(self, loaded: Loaded, told: Told) -> None:
+        self._loaded, self._told = loaded, told
+
+    def step(self, wish: int, done: int, total: int, x0: Tensor) -> None:
+        self._told.progress(wish, done, total)
+        if done < total and self._told.wants_preview(wish):
+            self._told.preview(wish, self._loaded.previewer.jpeg(x0))
+
+    def picture(self, wish: int, picture: Picture) -> None:
+        self._told.picture(wish, picture)
+
+    def dropped(self) -> set[int]:
+        return self._told.dropped()
+
+
+def _draw_best(loaded: Loaded, wish: Wish, told: Told) -> None:
+    from palitra.recipes.sketch_to_image import sketch_to_image
+
+    assert isinstance(wish.params, SketchToImageParams)
+    assert wish.sketch is not None
+    total = (wish.params.best_of or wish.params.n) * wish.params.steps
+    done = 0
+
+    def on_step(event: StepEvent) -> None:
+        nonlocal done
+        done += len(event.latent)
+        told.progress(0, min(done, total), total)
+        if told.wants_preview(0):
+            told.preview(0, loaded.previewer.jpeg(event.x0[0]))
+
+    def on_picture(picture: Picture) -> None:
+        told.picture(0, picture)
+
+    try:
+        sketch_to_image(
+            loaded.studio.model,
+            loaded.studio.predictor()[0],
+            wish.sketch,
+            wish.params,
+            strictness=wish.strictness,
+            hooks=Hooks(on_step, lambda: 0 in told.dropped()),
+            on_picture=on_picture,
+        )
+    except Cancelled:
+        return

@@ -1,0 +1,149 @@
+"""A worker process: claims jobs through DBOS, draws them at its desk, shows that it lives."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+
+from dbos import DBOS, DBOSPortableJSONSerializer
+from sqlalchemy import Engine, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from palitra.service.database import migrate, open_database
+from palitra.service.files.blobs import BlobStore
+from palitra.service.jobs.durable import APPLICATION, QUEUE, VERSION, WORKFLOW, quiet_dbos, system_url
+from palitra.service.jobs.place import learn_time
+from palitra.service.settings import Settings
+from palitra.service.tables import WORKERS
+from palitra.service.workers.desk import Desk, Painter
+from palitra.service.workers.ledger import Ledger
+
+LOG = logging.getLogger("palitra.worker")
+PainterFactory = Callable[[Settings, BlobStore], Painter]
+
+
+def worker_id(number: int = 0) -> str:
+    """The same on every start of the same worker, so that it finds its own unfinished jobs."""
+    return f"{socket.gethostname()}-{number}"
+
+
+def recipe_painter(settings: Settings, blobs: BlobStore) -> Painter:
+    """The painter of the service, with its first model warm."""
+    from palitra.service.workers.models import Models
+    from palitra.service.workers.painter import RecipePainter
+
+    painter = RecipePainter(Models(settings.most_models_bytes, settings.device), blobs)
+    painter.models.get(settings.model)
+    return painter
+
+
+class Worker:
+    """One process per device. `run` returns only when it was asked to stop."""
+
+    def __init__(self, settings: Settings, number: int = 0, factory: PainterFactory = recipe_painter) -> None:
+        self.settings, self.id = settings, worker_id(number)
+        self.engine = open_database(settings.database_url)
+        migrate(self.engine, settings.database_url)
+        self.blobs = BlobStore(settings.store_url)
+        self.painter = factory(settings, self.blobs)
+        self.ledger = Ledger(self.engine, self.blobs, self.id)
+        self.desk = Desk(self.painter, self.ledger, settings.most_crashes, settings.previews)
+        self._stop = threading.Event()
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT; then finish what can be finished soon and hand back the rest."""
+        signal.signal(signal.SIGTERM, self._asked)
+        signal.signal(signal.SIGINT, self._asked)
+        self.desk.start()
+        self._launch()
+        beat = threading.Thread(target=self._live, name="heartbeat", daemon=True)
+        beat.start()
+        LOG.info("worker %s is ready", self.id)
+        self._stop.wait()
+        self.desk.stop()
+        with self.engine.begin() as connection:
+            connection.execute(delete(WORKERS).where(WORKERS.c.id == self.id))
+        logging.shutdown()
+        # workflow threads still wait at the desk on purpose: their jobs stay pending and are taken up again
+        os._exit(0)
+
+    def _asked(self, number: int, frame: FrameType | None) -> None:
+        self._stop.set()
+
+    def _launch(self) -> None:
+        quiet_dbos()
+        DBOS(
+            config={
+                "name": APPLICATION,
+                "system_database_url": system_url(self.settings.database_url),
+                "executor_id": self.id,
+                "application_version": VERSION,
+                "serializer": DBOSPortableJSONSerializer(),
+                "log_level": "WARNING",
+            }
+        )
+        never = threading.Event()
+
+        @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)
+        def draw(job: str) -> None:
+            if not self.desk.perform(job):
+                never.wait()
+            self._learn()
+
+        DBOS.listen_queues([QUEUE])
+        DBOS.launch()
+        DBOS.register_queue(
+            QUEUE,
+            worker_concurrency=self.settings.claim,
+            partition_worker_concurrency=min(self.settings.claim, self.settings.claim_per_owner),
+            polling_interval_sec=self.settings.poll_s,
+        )
+
+    def _learn(self) -> None:
+        measured: dict[str, float] = getattr(self.painter, "seconds", {})
+        while measured:
+            key, seconds = measured.popitem()
+            learn_time(self.engine, key, seconds)
+
+    def _live(self) -> None:
+        """Renew the heartbeat; take over the jobs of workers that are silent."""
+        while not self._stop.is_set():
+            try:
+                beat(self.engine, self.id, self.settings.device, [])
+                for dead in silent_workers(self.engine, self.settings.dead_after_s):
+                    if take_over(self.engine, dead, self.settings.dead_after_s):
+                        LOG.warning("worker %s is silent: its jobs are taken up again", dead)
+                        DBOS._recover_pending_workflows([dead])
+            except Exception:
+                LOG.exception("no heartbeat")
+            self._stop.wait(self.settings.heartbeat_s)
+
+
+def beat(engine: Engine, worker: str, device: str, models: list[str]) -> None:
+    """Say that a worker lives."""
+    now = time.time()
+    dialect = sqlite if engine.dialect.name == "sqlite" else postgresql
+    new = dialect.insert(WORKERS).values(id=worker, device=device, models=models, started_at=now, beat_at=now)
+    with engine.begin() as connection:
+        connection.execute(
+            new.on_conflict_do_update(index_elements=["id"], set_={"beat_at": now, "models": models})
+        )
+
+
+def silent_workers(engine: Engine, after_s: float) -> list[str]:
+    """Workers whose heartbeat is older than `after_s`."""
+    with engine.connect() as connection:
+        return list(connection.scalars(select(WORKERS.c.id).where(WORKERS.c.beat_at < time.time() - after_s)))
+
+
+def take_over(engine: Engine, dead: str, after_s: float) -> bool:
+    """Claim a silent worker's jobs; of several live workers one wins."""
+    with engine.begin() as connection:
+        gone = delete(WORKERS).where(WORKERS.c.id == dead, WORKERS.c.beat_at < time.time() - after_s)
+        return connection.execute(gone).rowcount == 1

@@ -1,0 +1,57 @@
+"""A painter without models, and the process of a worker that uses it."""
+
+import os
+import signal
+import sys
+import time
+
+from PIL import Image
+
+from palitra.errors import InputError
+from palitra.recipes.picture import Picture
+
+
+class FakePainter:
+    """Draws squares whose colour is the seed. Prompts can ask for trouble: "kill", "fail", "slow"."""
+
+    def __init__(self, settings=None, blobs=None, step_s=0.001):
+        self.batches, self.step_s = [], step_s
+        self.seconds = {}
+
+    def together(self, job):
+        return job.params.get("best_of") is None
+
+    def paint(self, jobs, told):
+        self.batches.append([job.id for job in jobs])
+        for job in jobs:
+            if job.params["prompt"] == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if job.params["prompt"] == "fail":
+                raise InputError("`prompt` must not be fail, got fail")
+            if job.params["prompt"] == "bug":
+                raise RuntimeError("a bug")
+        steps = jobs[0].params["steps"]
+        for step in range(1, steps + 1):
+            time.sleep(self.step_s * (50 if any(j.params["prompt"] == "slow" for j in jobs) else 1))
+            gone = told.dropped()
+            if len(gone) == len(jobs):
+                return
+            for place, job in enumerate(jobs):
+                if place not in gone:
+                    told.progress(place, step * job.params["n"], steps * job.params["n"])
+                    if told.wants_preview(place):
+                        told.preview(place, b"jpeg")
+        for place, job in enumerate(jobs):
+            for i in range(job.params["n"]):
+                seed = job.params["seed"] + i
+                colour = (seed % 256, seed // 256 % 256, 7)
+                told.picture(place, Picture(Image.new("RGB", (8, 8), colour), seed, {"seed": seed}))
+        self.seconds[jobs[0].cost_key] = self.step_s * steps
+
+
+if __name__ == "__main__":
+    from palitra.service.settings import Settings
+    from palitra.service.workers.worker import Worker
+
+    number = int(sys.argv[sys.argv.index("--number") + 1]) if "--number" in sys.argv else 0
+    Worker(Settings(), number, FakePainter).run()
