@@ -55,8 +55,7 @@ class Guard:
         try:
             await self.app(scope, passing.receive, passing.send)
         except TooLargeError:
-            if not passing.begun:
-                await _refuse(send, 413, "too_large", f"the body must have at most {self.most_bytes} bytes")
+            await passing.refuse()
 
     def _fault(self, method: str, headers: Headers) -> tuple[int, str, str] | None:
         host = headers.get("host", "").lower()
@@ -76,19 +75,29 @@ class _Passing:
     """One request on its way through: counts its body, dresses its answer."""
 
     def __init__(self, receive: Receive, send: Send, most_bytes: int, cookie: str | None) -> None:
-        self._receive, self._send, self._left, self._cookie = receive, send, most_bytes, cookie
-        self.begun = False
+        self._receive, self._send, self._most, self._cookie = receive, send, most_bytes, cookie
+        self._read = 0
+        self._begun = False
 
     async def receive(self) -> Message:
         message = await self._receive()
-        self._left -= len(message.get("body", b""))
-        if self._left < 0:
+        self._read += len(message.get("body", b""))
+        if self._read > self._most:
             raise TooLargeError
         return message
 
+    async def refuse(self) -> None:
+        if not self._begun:
+            self._begun = True
+            await _refuse(self._send, 413, "too_large", f"the body must have at most {self._most} bytes")
+
     async def send(self, message: Message) -> None:
+        if self._read > self._most:
+            # whatever the application makes of the broken body, the answer is that it was too large
+            await self.refuse()
+            return
         if message["type"] == "http.response.start":
-            self.begun = True
+            self._begun = True
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import select
 
@@ -13,7 +13,7 @@ from palitra.errors import NotFoundError
 from palitra.service.api.context import CallerDep, ServiceDep
 from palitra.service.api.problems import language_of
 from palitra.service.api.views import JobView, Page, job_view
-from palitra.service.jobs.job import State
+from palitra.service.jobs.job import Job, State
 from palitra.service.tables import PREVIEWS
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -96,18 +96,18 @@ def preview(job: str, request: Request, service: ServiceDep, caller: CallerDep) 
     return Response(row.jpeg, media_type="image/jpeg", headers={"etag": tag, "cache-control": "no-cache"})
 
 
+def own_job(job: str, service: ServiceDep, caller: CallerDep) -> Job:
+    """The caller's job, found before a stream begins: afterwards it is too late for a 404."""
+    return service.jobs.get(caller.owner, job)
+
+
 @router.get("/{job}/events", response_class=EventSourceResponse)
 async def events(
-    job: str,
-    request: Request,
+    found: Annotated[Job, Depends(own_job)],
     service: ServiceDep,
-    caller: CallerDep,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events: `state`, `progress`, `preview`, `image`, `end`; goes on after `Last-Event-ID`."""
-    from starlette.concurrency import run_in_threadpool
-
-    await run_in_threadpool(service.jobs.get, caller.owner, job)
     after = int(last_event_id) if last_event_id and last_event_id.isdigit() else 0
-    async for event in service.hub.stream(job, after):
+    async for event in service.hub.stream(found.id, after):
         yield ServerSentEvent(data=event.data, event=event.kind, id=str(event.seq))

@@ -170,8 +170,10 @@ class JobStore:
                 status=503,
             )
 
-    def _inputs(self, owner: str, params: RecipeParams, given: Mapping[str, Any]) -> dict[str, str]:
+    def _inputs(self, owner: str, params: RecipeParams, given: Any) -> dict[str, str]:
         known = {i.name: i for i in params.inputs}
+        if not isinstance(given, Mapping):
+            raise InputError(f"`inputs` must be file ids by name, got {given!r}")
         for name in given:
             if name not in known:
                 raise InputError(f"`inputs` must be of {', '.join(known) or 'none'}, got {name}")

@@ -84,7 +84,7 @@ class Desk:
         self.most_crashes, self.previews = most_crashes, previews
         self._waiting: list[Ticket] = []
         self._changed = threading.Condition()
-        self._stopped = False
+        self._stopping = threading.Event()
         self._served: dict[str, float] = {}
         self._now: list[Ticket] = []
         self._gone: set[str] = set()
@@ -110,7 +110,7 @@ class Desk:
             return True
         ticket = Ticket(job)
         with self._changed:
-            if self._stopped:
+            if self._stopping.is_set():
                 return False
             self._waiting.append(ticket)
             self._changed.notify_all()
@@ -120,7 +120,7 @@ class Desk:
     def stop(self, patience_s: float = 10.0) -> None:
         """Take nothing new, let the running batch finish for a while, then hand it back."""
         with self._changed:
-            self._stopped = True
+            self._stopping.set()
             waiting, self._waiting = self._waiting, []
             self._changed.notify_all()
         for ticket in waiting:
@@ -135,7 +135,7 @@ class Desk:
             ticket.over.wait(5)
 
     def _serve(self) -> None:
-        while not self._stopped:
+        while not self._stopping.is_set():
             batch = self._next()
             if not batch:
                 continue
@@ -156,10 +156,14 @@ class Desk:
     def _next(self) -> list[Ticket]:
         """The fair next job and its mates: priority first, then the owner served longest ago, then age."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._stopped, timeout=1)
-            if not self._waiting or self._stopped:
+            self._changed.wait_for(lambda: self._waiting or self._stopping.is_set(), timeout=1)
+            if not self._waiting or self._stopping.is_set():
                 return []
-            self._changed.wait_for(lambda: len(self._waiting) >= LARGEST_BATCH or self._stopped, LINGER_S)
+            self._changed.wait_for(
+                lambda: len(self._waiting) >= LARGEST_BATCH or self._stopping.is_set(), LINGER_S
+            )
+            if self._stopping.is_set():
+                return []
             order = sorted(
                 self._waiting,
                 key=lambda t: (t.job.priority, self._served.get(t.job.owner, 0.0), t.job.created_at),
@@ -207,7 +211,7 @@ class Desk:
 
     def _watch(self) -> None:
         """Notices cancelled and late jobs while they run."""
-        while not self._stopped or self._now:
+        while not self._stopping.is_set() or self._now:
             time.sleep(WATCH_S)
             running = [t.job.id for t in self._now]
             if not running:

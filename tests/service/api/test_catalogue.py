@@ -1,0 +1,57 @@
+import subprocess
+import sys
+
+from palitra.spec.build import RECIPES
+
+
+def test_recipes_say_all_that_a_form_needs(client):
+    told = client.get("/v1/recipes").json()
+    assert told.keys() == RECIPES.keys()
+    sketch = told["sketch_to_image"]
+    fidelity = sketch["schema"]["properties"]["fidelity"]
+    assert (fidelity["minimum"], fidelity["maximum"], fidelity["default"]) == (0, 1, 0.6)
+    assert fidelity["text"]["ru"]["label"] == "Верность линиям"
+    assert [i["name"] for i in sketch["inputs"]] == ["sketch", "strictness"]
+    assert sketch["title"]["en"]["label"] == "Sketch"
+
+
+def test_models(client):
+    mini = next(m for m in client.get("/v1/models").json() if m["name"] == "mini")
+    assert mini["ready"] is True
+
+
+def test_health(client, app):
+    assert client.get("/healthz").json()["status"] == "ok"
+    assert client.get("/readyz").status_code == 503
+    from palitra.service.workers.worker import beat
+
+    beat(app.state.service.engine, "w", "cpu", [])
+    assert client.get("/readyz").json() == {"status": "ready", "workers": 1}
+
+
+def test_metrics(client):
+    from tests.service.api.test_jobs import hand_in
+
+    hand_in(client)
+    text = client.get("/metrics").text
+    assert 'palitra_jobs{state="queued"} 1.0' in text
+
+
+def test_no_route_blocks_the_loop():
+    """Services are synchronous, so every route but the stream of events is a plain function."""
+    import inspect
+
+    from palitra.service.api import catalogue, files, images, jobs
+
+    found = {
+        route.endpoint.__name__
+        for part in (catalogue, files, images, jobs)
+        for route in part.router.routes
+        if inspect.iscoroutinefunction(route.endpoint) or inspect.isasyncgenfunction(route.endpoint)
+    }
+    assert found == {"events"}
+
+
+def test_the_api_never_imports_torch():
+    code = "import sys, palitra.service.api.app; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

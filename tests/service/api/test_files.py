@@ -1,0 +1,109 @@
+import io
+import struct
+import zlib
+
+import pytest
+from PIL import Image
+
+from palitra.service.files.intake import Decoder
+
+
+def picture(form="PNG", size=(40, 30), **more):
+    buffer = io.BytesIO()
+    Image.new("RGB", size, "teal").save(buffer, form, **more)
+    return buffer.getvalue()
+
+
+def upload(client, data, name="a.png"):
+    return client.post("/v1/files", files={"file": (name, data)})
+
+
+def bomb(side=30_000):
+    """A few kilobytes that say they are 900 megapixels."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 9000))
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"])
+def test_pictures_are_taken_and_given_back_as_png(client, form):
+    taken = upload(client, picture(form))
+    assert taken.status_code == 201
+    told = taken.json()
+    assert (told["width"], told["height"]) == (40, 30)
+    back = client.get(f"/v1/files/{told['id']}")
+    with Image.open(io.BytesIO(back.content)) as image:
+        assert (image.format, image.size) == ("PNG", (40, 30))
+
+
+def test_where_and_with_what_it_was_taken_is_forgotten(client):
+    exif = Image.Exif()
+    exif[0x010F] = "SecretCamera"
+    exif.get_ifd(0x8825)[2] = (55.0, 45.0, 21.0)
+    exif[0x0112] = 6
+    taken = upload(client, picture("JPEG", exif=exif)).json()
+    assert (taken["width"], taken["height"]) == (30, 40)
+    assert taken["notes"] == ["The picture was turned upright as its camera recorded it."]
+    back = client.get(f"/v1/files/{taken['id']}").content
+    assert b"SecretCamera" not in back
+    with Image.open(io.BytesIO(back)) as image:
+        assert dict(image.getexif()) == {}
+        assert image.info.keys() <= {"dpi"}
+
+
+def test_large_pictures_are_reduced(client):
+    taken = upload(client, picture("JPEG", (4000, 1000))).json()
+    assert (taken["width"], taken["height"]) == (2048, 512)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"hello", picture()[:60], bomb(), b"%PDF-1.4", b"GIF89a" + b"\0" * 20, picture(size=(1, 1))],
+    ids=["empty", "text", "cut", "bomb", "pdf", "broken", "tiny"],
+)
+def test_what_is_no_usable_picture_is_one_sentence(client, data):
+    refused = upload(client, data)
+    assert refused.status_code == 422
+    assert refused.json()["code"] == "bad_image"
+    assert "Traceback" not in refused.text
+    assert upload(client, picture()).status_code == 201
+
+
+def test_a_file_goes_when_its_last_owner_lets_it_go(client, stranger):
+    file = upload(client, picture()).json()["id"]
+    assert upload(stranger, picture()).json()["id"] == file
+    assert client.delete(f"/v1/files/{file}").status_code == 204
+    assert client.get(f"/v1/files/{file}").status_code == 404
+    assert stranger.get(f"/v1/files/{file}").status_code == 200
+    stranger.delete(f"/v1/files/{file}")
+    assert stranger.get(f"/v1/files/{file}").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "%2e%2e%2fx", "C:\\x", "a" * 64, "\0"])
+def test_names_of_users_never_become_paths(client, name):
+    from urllib.parse import quote
+
+    assert client.get(f"/v1/files/{quote(name, safe='')}").status_code == 404
+
+
+def test_a_decoder_that_dies_or_hangs_is_replaced():
+    decoder = Decoder(1, seconds=5)
+    try:
+        with decoder._child() as child:
+            child._process.kill()
+            child._process.join()
+            assert "broke its decoder" in child.ask(picture(), 5)
+        assert decoder.decode(picture()).width == 40
+        with decoder._child() as child:
+            assert "took longer" in child.ask(picture(size=(3000, 3000)), 0.0)
+        assert decoder.decode(picture()).width == 40
+    finally:
+        decoder.close()
