@@ -46,6 +46,12 @@ class Supervisor:
         for thread in self._threads:
             thread.join(1)
 
+    def kill(self, number: int) -> None:
+        """Kill one worker as a crash would (SIGKILL); it is started again."""
+        child = self._children.get(number)
+        if child is not None:
+            child.kill()
+
     def _keep(self, number: int) -> None:
         pause = 0.2
         while not self._stopped.is_set():
