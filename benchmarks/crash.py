@@ -182,7 +182,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = run(Path(folder), args.jobs, args.users, args.kills, args.restarts, args.db)
     print(
-        f"{args.jobs} jobs of {args.users} users, {args.kills} workers killed, API killed {args.restarts} times"
+        f"{args.jobs} jobs, {args.users} users, {args.kills} workers killed, API killed {args.restarts} times"
     )
     print(f"states {dict(found.states)}, errors {dict(found.codes)}, pictures {found.pictures}")
     print(f"lost {found.lost}, done twice {found.twice}, gaps in events {found.gaps}, {found.seconds:.1f} s")

@@ -28,6 +28,7 @@ ALLOWED = {
     "service": {"recipes", "studio", *GROUND},
     "cli": {"recipes", "studio", "train", "service", *GROUND},
     "__main__": {"cli"},
+    "client": LEAVES,
 }
 VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "misc", "base", "tools", "stuff"}
 UNPICKLERS = {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}

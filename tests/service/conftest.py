@@ -6,6 +6,8 @@ import pytest
 
 pytest.importorskip("dbos", reason="the service's libraries are not installed: pip install palitra[service]")
 
+from sqlalchemy import text
+
 from palitra.service.database import migrate, open_database
 from palitra.service.files.blobs import BlobStore
 from palitra.service.jobs.durable import open_client
@@ -14,11 +16,42 @@ from palitra.service.settings import Settings
 from palitra.service.workers.desk import Desk
 from palitra.service.workers.ledger import Ledger
 from tests.service.fake_painter import FakePainter
+from tests.service.postgres import binaries, server
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """The URL of a database on a server of our own."""
+    if binaries() is None:
+        pytest.skip("no PostgreSQL on this machine: install the package postgresql to run these tests")
+    with server() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_database(request, tmp_path):
+    """None for a fresh SQLite file, else the URL of a PostgreSQL database, emptied afterwards."""
+    if request.param == "sqlite":
+        yield None
+        return
+    url = request.getfixturevalue("postgresql")
+    yield url
+    engine = open_database(Settings(db=url).database_url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("DROP SCHEMA IF EXISTS dbos CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
 
 
 @pytest.fixture
-def settings(tmp_path):
-    return Settings(folder=tmp_path / "data", most_queued=20, most_queued_per_owner=5)
+def database():
+    """Tests that are to run on every database take `any_database` through their module's own fixture."""
+
+
+@pytest.fixture
+def settings(tmp_path, database):
+    return Settings(folder=tmp_path / "data", db=database, most_queued=20, most_queued_per_owner=5)
 
 
 @pytest.fixture

@@ -12,6 +12,11 @@ from tests.service.conftest import wish
 from tests.service.fake_painter import FakePainter
 
 
+@pytest.fixture
+def database(any_database):
+    return any_database
+
+
 def wait_for(condition, seconds=10):
     until = time.monotonic() + seconds
     while not condition():
@@ -40,7 +45,7 @@ def test_jobs_of_one_key_are_drawn_together_and_others_apart(store, desk, work):
     other = store.put("dan", wish(steps=4))
     work(*same, other)
     assert sorted(map(len, desk.painter.batches)) == [1, 3]
-    assert all(store.get(j.owner, j.id).state == "done" for j in (*same, other))
+    assert [store.get(j.owner, j.id).state for j in (*same, other)] == ["done"] * 4
 
 
 def test_a_batch_holds_eight_rows(store, desk, work):
@@ -84,6 +89,15 @@ def test_cancelling_stops_a_running_job_soon(store, engine, desk, work):
     wait_for(lambda: not desk._now)
     assert pictures_of(engine, job.id) == []
     assert [e.kind for e in events_after(engine, job.id, 0)][-1] == "end"
+
+
+def test_a_job_about_to_begin_is_not_taken_for_cancelled(store, ledger):
+    job = store.put("ann", wish())
+    assert ledger.unwanted([job.id]) == set()
+    ledger.begin([job.id])
+    assert ledger.unwanted([job.id]) == set()
+    store.cancel("ann", job.id)
+    assert ledger.unwanted([job.id, "unknown"]) == {job.id, "unknown"}
 
 
 def test_a_job_past_its_deadline_fails(store, engine, desk, work):

@@ -12,6 +12,11 @@ from tests.service.conftest import wish
 FILE = "ab" * 32
 
 
+@pytest.fixture
+def database(any_database):
+    return any_database
+
+
 def give_file(engine, owner, file=FILE):
     with engine.begin() as connection:
         connection.execute(

@@ -123,10 +123,10 @@ class Ledger:
         end_job(self.engine, job, state, code, error)
 
     def unwanted(self, jobs: Sequence[str]) -> set[str]:
-        """Which of these no longer run: cancelled, deleted, or past their deadline (which fails them)."""
+        """Which of these are to stop: cancelled, deleted, or past their deadline (which fails them)."""
         with self.engine.connect() as connection:
             rows = connection.execute(
-                select(JOBS.c.id, JOBS.c.deadline_at).where(JOBS.c.id.in_(jobs), JOBS.c.state == "running")
+                select(JOBS.c.id, JOBS.c.deadline_at).where(JOBS.c.id.in_(jobs), JOBS.c.state.in_(OPEN))
             ).all()
         now = time.time()
         late = {row.id for row in rows if row.deadline_at < now}

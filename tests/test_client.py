@@ -1,0 +1,146 @@
+"""The client against a real server process on loopback."""
+
+import asyncio
+import socket
+import threading
+import time
+
+import httpx
+import pytest
+
+pytest.importorskip("dbos", reason="the service's libraries are not installed: pip install palitra[service]")
+import uvicorn
+
+from palitra.client import ApiError, AsyncClient, Client
+from palitra.service.api.app import create_app
+from palitra.service.settings import Settings
+from tests.service.api.test_files import picture
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    from sqlalchemy import select
+
+    from palitra.service.tables import JOBS
+    from palitra.service.workers.desk import Desk
+    from palitra.service.workers.ledger import Ledger
+    from tests.service.fake_painter import FakePainter
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    app = create_app(Settings(folder=tmp_path_factory.mktemp("data"), port=port))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1))
+    threading.Thread(target=server.run, daemon=True).start()
+    until = time.monotonic() + 30
+    while not server.started:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    service = app.state.service
+    desk = Desk(FakePainter(), Ledger(service.engine, service.blobs, "worker-0"))
+    desk.start()
+    over, taken = threading.Event(), set()
+
+    def claim():
+        while not over.wait(0.05):
+            with service.engine.connect() as connection:
+                waiting = set(connection.scalars(select(JOBS.c.id).where(JOBS.c.state == "queued")))
+            for job in waiting - taken:
+                taken.add(job)
+                threading.Thread(target=desk.perform, args=(job,), daemon=True).start()
+
+    claimer = threading.Thread(target=claim, daemon=True)
+    claimer.start()
+    yield f"http://127.0.0.1:{port}"
+    over.set()
+    claimer.join(5)
+    desk.stop(1)
+    server.should_exit = True
+
+
+def test_from_words_to_files(url, tmp_path):
+    with Client(url) as client:
+        job = client.text("a cat", n=2, steps=3, seed=8)
+        assert not job.ended
+        done = client.wait(job.id)
+        assert (done.state, [i.seed for i in done.images]) == ("done", [8, 9])
+        files = client.save(done, tmp_path)
+    assert [f.read_bytes()[:4] for f in files] == [b"\x89PNG"] * 2
+
+
+def test_a_sketch_is_handed_in_with_its_job(url):
+    with Client(url) as client:
+        job = client.sketch(picture(), "a cat", steps=2, idempotency_key="once")
+        assert client.sketch(picture(), "a cat", steps=2, idempotency_key="once").id == job.id
+        assert client.wait(job.id).state == "done"
+
+
+def test_events_come_once_and_in_order_although_the_line_breaks(url):
+    class Breaking(httpx.HTTPTransport):
+        cut = 0
+
+        def handle_request(self, request):
+            answer = super().handle_request(request)
+            if request.url.path.endswith("/events") and Breaking.cut < 2:
+                Breaking.cut += 1
+                whole = answer.stream
+
+                class Cut(httpx.SyncByteStream):
+                    def __iter__(self):
+                        for i, part in enumerate(whole):
+                            if i == 2:
+                                raise httpx.ReadError("cut")
+                            yield part
+
+                    def close(self):
+                        whole.close()
+
+                answer.stream = Cut()
+            return answer
+
+    with Client(url, transport=Breaking()) as client:
+        job = client.text("slow", steps=20)
+        seen = list(client.events(job.id))
+    assert Breaking.cut == 2
+    assert [e.seq for e in seen] == list(range(1, len(seen) + 1))
+    assert seen[-1].kind == "end"
+
+
+def test_cancel_and_retry(url):
+    with Client(url) as client:
+        job = client.text("slow", steps=900)
+        assert client.cancel(job.id).state == "cancelled"
+        again = client.retry(job.id)
+        assert client.cancel(again.id).ended
+
+
+def test_problems_become_errors_with_code_and_status(url):
+    with Client(url) as client:
+        with pytest.raises(ApiError, match="`steps` must be in") as bad:
+            client.text("a cat", steps=0)
+        assert (bad.value.status, bad.value.code) == (422, "bad_input")
+        with pytest.raises(ApiError) as unknown:
+            list(client.events("nothing"))
+        assert unknown.value.status == 404
+
+
+def test_what_is_no_problem_document_is_still_one_sentence():
+    def answer(request):
+        return httpx.Response(502, text="<html>bad gateway</html>")
+
+    with Client("http://x", transport=httpx.MockTransport(answer)) as client, pytest.raises(ApiError) as bad:
+        client.job("x")
+    assert str(bad.value) == "the server answered 502"
+
+
+def test_the_asynchronous_client(url):
+    async def go():
+        async with AsyncClient(url) as client:
+            file = await client.upload(picture())
+            job = await client.submit("sketch_to_image", "a cat", inputs={"sketch": file}, steps=2, seed=1)
+            done = await client.wait(job.id)
+            data = await client.image(done.images[0].id, "jpeg")
+            other = await client.submit("text_to_image", "slow", steps=900)
+            return done.state, data[:2], (await client.cancel(other.id)).state
+
+    assert asyncio.run(go()) == ("done", b"\xff\xd8", "cancelled")
