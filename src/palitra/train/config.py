@@ -29,6 +29,7 @@ class MiniConfig:
     attention: tuple[bool, ...] = (False, True, True)
     layers_per_block: int = 1
     head_dim: int = 32
+    factor: int = 4
     latent_channels: int = 16
     text_width: int = 192
     text_layers: int = 3

@@ -16,7 +16,7 @@ def build_unet(config: MiniConfig) -> Any:
     down = tuple("CrossAttnDownBlock2D" if a else "DownBlock2D" for a in config.attention)
     up = tuple("CrossAttnUpBlock2D" if a else "UpBlock2D" for a in reversed(config.attention))
     unet = UNet2DConditionModel(
-        sample_size=config.size // 4,
+        sample_size=config.size // config.factor,
         in_channels=config.latent_channels,
         out_channels=config.latent_channels,
         block_out_channels=config.channels,

@@ -42,7 +42,7 @@ def prepare_mini(
     """
     from transformers import CLIPTokenizer
 
-    autoencoder = PatchAutoencoder(PatchAutoencoderConfig(4, config.latent_channels))
+    autoencoder = PatchAutoencoder(PatchAutoencoderConfig(config.factor, config.latent_channels))
     code, packed = folder / "autoencoder.safetensors", folder / "pack.safetensors"
     if not packed.exists():
         _make(folder, config, data, autoencoder, begin_with)

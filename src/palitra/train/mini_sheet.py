@@ -33,7 +33,7 @@ def write_sheet(trainer: MiniTrainer, path: Path, scale: float = 3.0, steps: int
 def _draw(trainer: MiniTrainer, rows: int, scale: float, steps: int) -> Tensor:
     texts = trainer.prepared.pack.texts
     prompts = [texts.index(f"a photo of {'an' if c == 'elephant' else 'a'} {c}") for c in CONCEPTS] * rows
-    n, h = len(prompts), trainer.config.size // 4
+    n, h = len(prompts), trainer.config.size // trainer.config.factor
     context = trainer.encode_texts(torch.tensor(prompts + [0] * n)).to(trainer.device)
     g = torch.Generator().manual_seed(0)
     x = torch.randn(n, trainer.config.latent_channels, h, h, generator=g).to(trainer.device)

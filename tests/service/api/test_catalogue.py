@@ -38,18 +38,18 @@ def test_metrics(client):
 
 
 def test_no_route_blocks_the_loop():
-    """Services are synchronous, so every route but the stream of events is a plain function."""
+    """Services are synchronous: only the stream of events and the form of `edit` are read in the loop."""
     import inspect
 
-    from palitra.service.api import catalogue, files, images, jobs
+    from palitra.service.api import catalogue, files, images, jobs, openai
 
     found = {
         route.endpoint.__name__
-        for part in (catalogue, files, images, jobs)
+        for part in (catalogue, files, images, jobs, openai)
         for route in part.router.routes
         if inspect.iscoroutinefunction(route.endpoint) or inspect.isasyncgenfunction(route.endpoint)
     }
-    assert found == {"events"}
+    assert found == {"events", "edit"}
 
 
 def test_the_api_never_imports_torch():

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from palitra.errors import NotFoundError
-from palitra.service.api.context import CallerDep, ServiceDep
+from palitra.service.api.context import Caller, CallerDep, Service, ServiceDep
 from palitra.service.api.problems import language_of
 from palitra.service.api.views import words
 from palitra.service.tables import FILES
@@ -37,7 +37,12 @@ def upload(
     caller: CallerDep,
 ) -> FileView:
     """Check a picture and keep it: upright, in sRGB, at most 2048 px, without metadata."""
-    taken = service.decoder.decode(file.file.read())
+    return keep(service, caller, file.file.read(), language_of(request))
+
+
+def keep(service: Service, caller: Caller, data: bytes, language: str = "en") -> FileView:
+    """Check the bytes of a picture and keep it for its owner."""
+    taken = service.decoder.decode(data)
     blob = service.blobs.put(taken.png)
     dialect = sqlite if service.engine.dialect.name == "sqlite" else postgresql
     values = {
@@ -52,7 +57,7 @@ def upload(
     }
     with service.engine.begin() as connection:
         connection.execute(dialect.insert(FILES).values(**values).on_conflict_do_nothing())
-    notes = words(taken.notes, language_of(request))
+    notes = words(taken.notes, language)
     return FileView(id=blob, width=taken.width, height=taken.height, bytes=len(taken.png), notes=notes)
 
 

@@ -29,9 +29,11 @@ TITLES: dict[str, dict[str, str]] = {
     "queue_full": {"en": "Too many jobs are waiting", "ru": "Слишком много заданий в очереди"},
     "no_access": {"en": "No access", "ru": "Нет доступа"},
     "unavailable": {"en": "Not available now", "ru": "Сейчас недоступно"},
+    "timeout": {"en": "It takes longer than a request may", "ru": "Это дольше, чем может ждать запрос"},
     "method": {"en": "Not a way to use this address", "ru": "Так к этому адресу нельзя"},
     "internal": {"en": "A fault of ours", "ru": "Наша ошибка"},
 }
+OPENAI = ("/v1/images/generations", "/v1/images/edits")
 _FIELD = re.compile(r"`([^`]+)`")
 
 
@@ -57,8 +59,13 @@ def problem(
     }
     if fields:
         body["fields"] = fields
+    media = "application/problem+json"
+    if request.url.path in OPENAI:
+        # the official package reads its own shape, and only from plain JSON
+        body["error"] = {"message": detail, "type": code, "code": code, "param": (fields or [None])[0]}
+        media = "application/json"
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return JSONResponse(body, status, headers=named, media_type="application/problem+json")
+    return JSONResponse(body, status, headers=named, media_type=media)
 
 
 def install(app: FastAPI) -> None:
