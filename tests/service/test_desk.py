@@ -6,6 +6,7 @@ from sqlalchemy import select, update
 
 from palitra.service.api.views import pictures_of
 from palitra.service.jobs.events import events_after
+from palitra.service.jobs.pause import set_paused
 from palitra.service.tables import JOBS, PICTURES
 from palitra.service.workers.desk import Desk
 from tests.service.conftest import wish
@@ -194,6 +195,20 @@ def test_owners_take_turns(store, ledger):
     desk.stop(1)
     order = [ids[0] for ids in desk.painter.batches]
     assert order.index(jobs[3].id) == 1
+
+
+def test_a_paused_queue_begins_nothing_new_and_loses_nothing(store, engine, desk, work):
+    set_paused(engine, True)
+    wait_for(lambda: desk._paused)
+    jobs = [store.put("ann", wish()), store.put("bob", wish(steps=4))]
+    thread = threading.Thread(target=work, args=jobs, daemon=True)
+    thread.start()
+    time.sleep(0.4)
+    assert desk.painter.batches == []
+    assert store.put("cid", wish()).state == "queued"
+    set_paused(engine, False)
+    thread.join(20)
+    assert [store.get(j.owner, j.id).state for j in jobs] == ["done", "done"]
 
 
 def test_priority_comes_before_turns(store, ledger):

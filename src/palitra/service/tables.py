@@ -119,6 +119,8 @@ WORKERS = Table(
     Column("beat_at", Float, nullable=False),
 )
 
+FLAGS = Table("palitra_flags", METADATA, Column("name", String(40), primary_key=True))
+
 KEYS = Table(
     "palitra_keys",
     METADATA,

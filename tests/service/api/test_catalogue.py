@@ -29,6 +29,17 @@ def test_health(client, app):
     assert client.get("/readyz").json() == {"status": "ready", "workers": 1}
 
 
+def test_an_operator_pauses_the_queue_and_others_cannot(client, app, settings):
+    from palitra.service.keys import make_key
+
+    assert client.get("/v1/queue").json() == {"queued": 0, "running": 0, "workers": 0, "paused": False}
+    assert client.post("/v1/queue/pause").json()["paused"] is True
+    assert client.post("/v1/queue/resume").json()["paused"] is False
+    user = {"authorization": f"Bearer {make_key(settings, 'ann')}"}
+    refused = client.post("/v1/queue/pause", headers=user)
+    assert (refused.status_code, refused.json()["code"]) == (403, "no_access")
+
+
 def test_metrics(client):
     from tests.service.api.test_jobs import hand_in
 
@@ -41,11 +52,11 @@ def test_no_route_blocks_the_loop():
     """Services are synchronous: only the stream of events and the form of `edit` are read in the loop."""
     import inspect
 
-    from palitra.service.api import catalogue, files, images, jobs, openai
+    from palitra.service.api import catalogue, files, images, jobs, openai, queue
 
     found = {
         route.endpoint.__name__
-        for part in (catalogue, files, images, jobs, openai)
+        for part in (catalogue, files, images, jobs, openai, queue)
         for route in part.router.routes
         if inspect.iscoroutinefunction(route.endpoint) or inspect.isasyncgenfunction(route.endpoint)
     }

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from palitra.service.api import catalogue, files, images, jobs, openai, problems
+from palitra.service.api import catalogue, files, images, jobs, openai, problems, queue
 from palitra.service.api.context import Service
 from palitra.service.api.guard import Guard
 from palitra.service.settings import Settings
@@ -28,7 +28,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             service.close()
 
     app = FastAPI(title="palitra", version=__version__, lifespan=lifespan, docs_url="/docs", redoc_url=None)
-    for part in (jobs, files, openai, images, catalogue):
+    for part in (jobs, queue, files, openai, images, catalogue):
         app.include_router(part.router)
     problems.install(app)
     app.add_middleware(Guard, settings=chosen)

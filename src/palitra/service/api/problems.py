@@ -62,7 +62,7 @@ def problem(
     media = "application/problem+json"
     if request.url.path in OPENAI:
         # the official package reads its own shape, and only from plain JSON
-        body["error"] = {"message": detail, "type": code, "code": code, "param": (fields or [None])[0]}
+        body["error"] = {"message": detail, "type": code, "code": code, "param": None}
         media = "application/json"
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return JSONResponse(body, status, headers=named, media_type=media)

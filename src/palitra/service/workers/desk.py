@@ -85,6 +85,7 @@ class Desk:
         self._waiting: list[Ticket] = []
         self._changed = threading.Condition()
         self._stopping = threading.Event()
+        self._paused = False
         self._served: dict[str, float] = {}
         self._now: list[Ticket] = []
         self._gone: set[str] = set()
@@ -157,7 +158,8 @@ class Desk:
         """The fair next job and its mates: priority first, then the owner served longest ago, then age."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._stopping.is_set(), timeout=1)
-            if not self._waiting or self._stopping.is_set():
+            if self._paused or not self._waiting or self._stopping.is_set():
+                self._changed.wait(WATCH_S)
                 return []
             self._changed.wait_for(
                 lambda: len(self._waiting) >= LARGEST_BATCH or self._stopping.is_set(), LINGER_S
@@ -210,14 +212,14 @@ class Desk:
         self.ledger.end(job.id, "failed", error.code, str(error))
 
     def _watch(self) -> None:
-        """Notices cancelled and late jobs while they run."""
+        """Notices cancelled and late jobs while they run, and an operator's pause."""
         while not self._stopping.is_set() or self._now:
             time.sleep(WATCH_S)
-            running = [t.job.id for t in self._now]
-            if not running:
-                continue
             try:
-                self._gone |= self.ledger.unwanted(running)
+                self._paused = self.ledger.paused()
+                running = [t.job.id for t in self._now]
+                if running:
+                    self._gone |= self.ledger.unwanted(running)
             except Exception:
                 LOG.exception("cannot ask for cancelled jobs")
 

@@ -15,6 +15,7 @@ from palitra.recipes.picture import Picture
 from palitra.service.files.blobs import BlobStore
 from palitra.service.jobs.events import append_event
 from palitra.service.jobs.job import OPEN, Job, State
+from palitra.service.jobs.pause import is_paused
 from palitra.service.jobs.store import end_job
 from palitra.service.tables import JOBS, PICTURES, PREVIEWS
 
@@ -121,6 +122,10 @@ class Ledger:
     def end(self, job: str, state: State, code: str | None = None, error: str | None = None) -> None:
         """Close a job."""
         end_job(self.engine, job, state, code, error)
+
+    def paused(self) -> bool:
+        """Whether an operator paused the queue."""
+        return is_paused(self.engine)
 
     def unwanted(self, jobs: Sequence[str]) -> set[str]:
         """Which of these are to stop: cancelled, deleted, or past their deadline (which fails them)."""

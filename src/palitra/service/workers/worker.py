@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from palitra.service.database import migrate, open_database
 from palitra.service.files.blobs import BlobStore
+from palitra.service.files.retention import sweep
 from palitra.service.jobs.durable import APPLICATION, QUEUE, VERSION, WORKFLOW, quiet_dbos, system_url
 from palitra.service.jobs.place import learn_time
 from palitra.service.settings import Settings
@@ -55,6 +56,7 @@ class Worker:
         self.ledger = Ledger(self.engine, self.blobs, self.id)
         self.desk = Desk(self.painter, self.ledger, settings.most_crashes, settings.previews)
         self._stop = threading.Event()
+        self._next_sweep = 0.0
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT; then finish what can be finished soon and hand back the rest."""
@@ -122,7 +124,20 @@ class Worker:
                         DBOS._recover_pending_workflows([dead])
             except Exception:
                 LOG.exception("no heartbeat")
+            self._sweep()
             self._stop.wait(self.settings.heartbeat_s)
+
+    def _sweep(self) -> None:
+        """Once an hour, delete what is past its time."""
+        if time.monotonic() < self._next_sweep:
+            return
+        self._next_sweep = time.monotonic() + 3600
+        try:
+            swept = sweep(self.engine, self.blobs, self.settings.keep_days)
+        except Exception:
+            LOG.exception("cannot delete what is past its time")
+        else:
+            LOG.info("past their time: %d jobs, %d uploads, %d files", swept.jobs, swept.files, swept.blobs)
 
 
 def beat(engine: Engine, worker: str, device: str, models: list[str]) -> None:

@@ -1,0 +1,64 @@
+"""`/v1/queue`: how long it is, and an operator's pause."""
+
+from __future__ import annotations
+
+import time
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+from sqlalchemy import func, select
+
+from palitra.errors import AccessError
+from palitra.service.api.context import Caller, CallerDep, Service, ServiceDep
+from palitra.service.jobs.pause import is_paused, set_paused
+from palitra.service.tables import JOBS, WORKERS
+
+router = APIRouter(prefix="/v1/queue", tags=["queue"])
+
+
+class QueueView(BaseModel):
+    """The queue as everyone may see it."""
+
+    queued: int
+    running: int
+    workers: int
+    paused: bool
+
+
+@router.get("")
+def look(service: ServiceDep, caller: CallerDep) -> QueueView:
+    """How many wait and run, and who works."""
+    return _view(service)
+
+
+@router.post("/pause")
+def pause(service: ServiceDep, caller: CallerDep) -> QueueView:
+    """Begin nothing new; operators only."""
+    _operator(caller)
+    set_paused(service.engine, True)
+    return _view(service)
+
+
+@router.post("/resume")
+def resume(service: ServiceDep, caller: CallerDep) -> QueueView:
+    """Go on; operators only."""
+    _operator(caller)
+    set_paused(service.engine, False)
+    return _view(service)
+
+
+def _operator(caller: Caller) -> None:
+    if caller.role != "operator":
+        raise AccessError("`Authorization` must hold an operator's key", 403)
+
+
+def _view(service: Service) -> QueueView:
+    with service.engine.connect() as connection:
+        states = select(JOBS.c.state, func.count()).where(JOBS.c.state.in_(("queued", "running")))
+        counts = {row[0]: row[1] for row in connection.execute(states.group_by(JOBS.c.state))}
+        fresh = WORKERS.c.beat_at > time.time() - service.settings.dead_after_s
+        workers = connection.scalar(select(func.count()).where(fresh)) or 0
+    paused = is_paused(service.engine)
+    return QueueView(
+        queued=counts.get("queued", 0), running=counts.get("running", 0), workers=workers, paused=paused
+    )

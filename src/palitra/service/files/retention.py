@@ -1,0 +1,67 @@
+"""Deletion that really deletes: what is older than its time goes, from the database and from the store."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, delete, exists, select
+
+from palitra.service.files.blobs import BlobStore
+from palitra.service.jobs.job import ENDED
+from palitra.service.tables import FILES, JOBS, PICTURES
+
+CHUNK = 200
+DAY_S = 86_400
+
+
+@dataclass(frozen=True)
+class Swept:
+    """How much went."""
+
+    jobs: int
+    files: int
+    blobs: int
+
+
+def sweep(engine: Engine, blobs: BlobStore, keep_days: float, now: float | None = None) -> Swept:
+    """Delete ended jobs and uploads older than `keep_days`; jobs with a favourite picture stay.
+
+    Blobs go after their rows: a stop in between leaves bytes without a name, never a name without bytes.
+    """
+    before = (time.time() if now is None else now) - keep_days * DAY_S
+    jobs = files = gone = 0
+    while True:
+        with engine.begin() as connection:
+            old = _old_jobs(connection, before)
+            named = set(connection.scalars(select(PICTURES.c.blob).where(PICTURES.c.job.in_(old))))
+            connection.execute(delete(JOBS).where(JOBS.c.id.in_(old)))
+            uploads = _old_files(connection, before)
+            for file, owner in uploads:
+                connection.execute(delete(FILES).where(FILES.c.id == file, FILES.c.owner == owner))
+            named |= {file for file, _ in uploads}
+            free = named - _still_named(connection, named)
+        for blob in free:
+            blobs.delete(blob)
+        jobs, files, gone = jobs + len(old), files + len(uploads), gone + len(free)
+        if len(old) < CHUNK and len(uploads) < CHUNK:
+            return Swept(jobs, files, gone)
+
+
+def _old_jobs(connection: Connection, before: float) -> list[str]:
+    loved = exists().where(PICTURES.c.job == JOBS.c.id, PICTURES.c.favourite)
+    wanted = select(JOBS.c.id).where(JOBS.c.state.in_(ENDED), JOBS.c.finished_at < before, ~loved)
+    return list(connection.scalars(wanted.limit(CHUNK)))
+
+
+def _old_files(connection: Connection, before: float) -> list[tuple[str, str]]:
+    """Uploads past their time that no kept job still draws from."""
+    rows = connection.execute(select(FILES.c.id, FILES.c.owner).where(FILES.c.created_at < before)).all()
+    used = {file for inputs in connection.scalars(select(JOBS.c.inputs)) for file in inputs.values()}
+    return [(row.id, row.owner) for row in rows if row.id not in used][:CHUNK]
+
+
+def _still_named(connection: Connection, blobs: set[str]) -> set[str]:
+    pictures = connection.scalars(select(PICTURES.c.blob).where(PICTURES.c.blob.in_(blobs)))
+    files = connection.scalars(select(FILES.c.id).where(FILES.c.id.in_(blobs)))
+    return {*pictures, *files}
