@@ -134,6 +134,9 @@ class Desk:
         self._gone |= set(running)
         for ticket in list(self._now):
             ticket.over.wait(5)
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(2)
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
