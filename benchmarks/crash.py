@@ -53,8 +53,8 @@ def run(
         os.environ["PALITRA_DB"] = db
     os.environ["PYTHONPATH"] = str(ROOT)
     rng, began = random.Random(seed), time.monotonic()
-    port = _free_port()
-    api = _start_api(port)
+    port = free_port()
+    api = start_api(port)
     supervisor = Supervisor(2, WORKER)
     supervisor.start()
     try:
@@ -108,7 +108,7 @@ def _disturb(
         else:
             api.send_signal(signal.SIGKILL)
             api.wait()
-            api = _start_api(port)
+            api = start_api(port)
             assert httpx.get(f"http://127.0.0.1:{port}/v1/jobs/{ids[0]}").status_code == 404
     return api
 
@@ -150,7 +150,7 @@ def _count(ids: list[str], seconds: float) -> Outcome:
     )
 
 
-def _start_api(port: int) -> subprocess.Popen[bytes]:
+def start_api(port: int) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "palitra", "serve", "--workers", "0", "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     until = time.monotonic() + 60
@@ -164,7 +164,7 @@ def _start_api(port: int) -> subprocess.Popen[bytes]:
     raise TimeoutError("the API did not start")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
