@@ -15,6 +15,12 @@ def test_recipes_say_all_that_a_form_needs(client):
     assert sketch["title"]["en"]["label"] == "Sketch"
 
 
+def test_presets(client):
+    told = {p["name"]: p for p in client.get("/v1/presets").json()}
+    assert told["best"]["values"]["best_of"] == 8
+    assert told["draft"]["text"]["ru"]["label"] == "Черновик"
+
+
 def test_models(client):
     mini = next(m for m in client.get("/v1/models").json() if m["name"] == "mini")
     assert mini["ready"] is True

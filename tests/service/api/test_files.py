@@ -107,3 +107,40 @@ def test_a_decoder_that_dies_or_hangs_is_replaced():
         assert decoder.decode(picture()).width == 40
     finally:
         decoder.close()
+
+
+@pytest.mark.slow
+def test_a_thousand_hostile_uploads_leave_the_decoder_alive():
+    """Pictures of six formats with bytes changed, cut, doubled or put behind another format's head."""
+    import random
+
+    from palitra.errors import ImageError
+
+    whole = [picture(form, (64, 48)) for form in ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")]
+    rng, decoder = random.Random(0), Decoder(1)
+    taken = refused = 0
+    try:
+        for i in range(1000):
+            data = bytearray(whole[i % len(whole)])
+            kind = rng.randrange(4)
+            if kind == 0:
+                for _ in range(rng.randint(1, 40)):
+                    data[rng.randrange(len(data))] = rng.randrange(256)
+            elif kind == 1:
+                del data[rng.randrange(len(data)) :]
+            elif kind == 2:
+                data[:8] = rng.choice(whole)[:8]
+            else:
+                at = rng.randrange(len(data))
+                data[at:at] = rng.randbytes(rng.randint(1, 5000))
+            try:
+                decoder.decode(bytes(data))
+                taken += 1
+            except ImageError as error:
+                refused += 1
+                assert str(error).startswith("`image` must")
+        assert decoder.decode(whole[0]).width == 64
+    finally:
+        decoder.close()
+    assert taken + refused == 1000
+    assert refused > 300

@@ -14,6 +14,7 @@ from palitra.models.zoo import describe_models
 from palitra.service.api.context import CallerDep, ServiceDep
 from palitra.service.tables import JOBS, WORKERS
 from palitra.spec.build import RECIPES
+from palitra.spec.presets import PRESETS
 from palitra.version import __version__
 
 router = APIRouter(tags=["catalogue"])
@@ -47,6 +48,14 @@ def _recipe(kind: Any) -> dict[str, Any]:
     ]
     title = {language: vars(words) for language, words in kind.title.items()}
     return {"title": title, "inputs": inputs, "schema": kind.model_json_schema()}
+
+
+@router.get("/v1/presets")
+def presets() -> list[dict[str, Any]]:
+    """Named sets of dials; a recipe takes those it has."""
+    return [
+        {"name": p.name, "text": {"en": vars(p.en), "ru": vars(p.ru)}, "values": p.values} for p in PRESETS
+    ]
 
 
 @router.get("/v1/models")
