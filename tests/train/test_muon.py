@@ -82,6 +82,12 @@ def test_restored_state_goes_on_bit_for_bit():
     assert all(torch.equal(a, b) for a, b in zip(net.parameters(), twin.parameters(), strict=True))
 
 
+def test_a_layout_that_cannot_be_viewed_as_a_matrix_is_refused():
+    net = network().to(memory_format=torch.channels_last)
+    with pytest.raises(RuntimeError, match="view size is not compatible"):
+        optimiser(net)
+
+
 def test_rates_are_set_through_the_groups_and_gradients_forgotten():
     net = network()
     its = optimiser(net)

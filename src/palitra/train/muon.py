@@ -30,8 +30,9 @@ class MuonAdamW:
         weight_decay: float,
     ) -> None:
         self._matrices = list(matrices)
-        # the views share memory with the parameters: a step through them moves the network
-        self._flat = [nn.Parameter(p.detach().flatten(1)) for p in self._matrices]
+        # the views share memory with the parameters: a step through them moves the network; `view`
+        # refuses layouts (channels last) where `flatten` would copy and the network would stand still
+        self._flat = [nn.Parameter(p.detach().view(len(p), -1)) for p in self._matrices]
         self._muon = torch.optim.Muon(
             self._flat, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"
         )
