@@ -65,7 +65,7 @@ class ModelDescription:
 
 
 KNOWN = (
-    KnownModel("mini", "palitra mini, embedded, 64 px", "Apache-2.0", 60, 64, 4.0),
+    KnownModel("mini", "palitra mini, embedded, 64 px", "Apache-2.0", 51, 64, 4.0),
     KnownModel(
         "sd14",
         "Stable Diffusion 1.4",

@@ -11,7 +11,7 @@ from palitra.spec.dials import FileInput, Words, dial
 MAX_SEED = 2**63 - 1
 SAMPLERS = ("ddim", "ddpm", "euler", "heun", "dpm++")
 SamplerName = Literal["ddim", "ddpm", "euler", "heun", "dpm++"]
-BETA_AT_FULL = 2.7
+BETA_AT_FULL = 3.6
 STOP_AT_ZERO = 0.8
 STOP_SPAN = 0.5
 
