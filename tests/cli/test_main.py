@@ -137,3 +137,15 @@ def test_ctrl_c_stops_after_the_running_step_and_keeps_the_finished_pictures(
         with Image.open(file) as image:
             image.load()
             assert image.size == (64, 64)
+
+
+@pytest.mark.parametrize("words", [("serve",), ("worker",), ("keys", "list")])
+def test_without_the_services_libraries_the_sentence_says_what_to_install(words, monkeypatch, capsys):
+    from palitra.cli import main, serve
+
+    monkeypatch.setattr(serve, "find_spec", lambda name: None if name == "dbos" else object())
+    monkeypatch.setattr("sys.argv", ["palitra", *words])
+    with pytest.raises(SystemExit) as stopped:
+        main.main()
+    assert stopped.value.code == 2
+    assert "(dbos): pip install 'palitra[service]'" in capsys.readouterr().err

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from palitra.errors import InputError
 
 keys = typer.Typer(help="API keys of a service with `require_key`.", no_args_is_help=True)
 Folder = Annotated[Path | None, typer.Option(help="Folder of the database and of files.")]
@@ -105,7 +108,16 @@ def remove_key(key: str, folder: Folder = None, db: Db = None) -> None:
 
 
 def _settle(**options: object) -> None:
-    """Options become environment, so that the workers that are started inherit them."""
+    """Options become environment, so that the workers that are started inherit them.
+
+    Raises:
+        InputError: the service's libraries are not installed.
+    """
+    missing = [name for name in ("dbos", "fastapi", "uvicorn", "obstore") if find_spec(name) is None]
+    if missing:
+        raise InputError(
+            f"the service needs more libraries ({', '.join(missing)}): pip install 'palitra[service]'"
+        )
     for name, value in options.items():
         if value is not None:
             os.environ[f"PALITRA_{name.upper()}"] = str(value)
