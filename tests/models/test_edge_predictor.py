@@ -126,7 +126,7 @@ def test_the_published_shape_has_its_published_size():
 
 
 def test_config_survives_json():
-    config = EdgePredictorConfig(MINI_TAPS, (8,) * 9, 16, (32, 16), tap_norm=False)
+    config = EdgePredictorConfig(MINI_TAPS, (8,) * 7, 16, (32, 16), tap_norm=False)
     plain = {k: list(v) if isinstance(v, tuple) else v for k, v in config.to_dict().items()}
     assert EdgePredictorConfig.from_dict(plain) == config
 

@@ -1,6 +1,6 @@
 """The latent edge predictor of sketch guidance (Voynov et al., arXiv 2211.13752, section 3.1).
 
-A per-pixel MLP reads the U-Net's activations at nine taps together with the time and predicts the latent
+A per-pixel MLP reads the U-Net's activations at nine taps (seven on mini) together with the time and predicts the latent
 of the picture's edge map. We differ in feeding the scalar time (public ports feed the true noise,
 which is not known while sampling) and, optionally, in a layer norm per tap.
 """
@@ -36,9 +36,8 @@ MINI_TAPS = (
     "mid.attn.0",
     "mid.res.1",
     "up.0.upsample",
-    "up.1.attn.1",
-    "up.1.upsample",
 )
+"""The last up block is left unread: its taps cost a sixth of a guided step (docs/decisions/0010)."""
 
 
 @dataclass(frozen=True)
