@@ -15,17 +15,11 @@ from palitra.client import ApiError, AsyncClient, Client
 from palitra.service.api.app import create_app
 from palitra.service.settings import Settings
 from tests.service.api.test_files import picture
+from tests.service.drawing import drawing
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
-    from sqlalchemy import select
-
-    from palitra.service.tables import JOBS
-    from palitra.service.workers.desk import Desk
-    from palitra.service.workers.ledger import Ledger
-    from tests.service.fake_painter import FakePainter
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -36,25 +30,8 @@ def url(tmp_path_factory):
     while not server.started:
         assert time.monotonic() < until
         time.sleep(0.02)
-    service = app.state.service
-    desk = Desk(FakePainter(), Ledger(service.engine, service.blobs, "worker-0"))
-    desk.start()
-    over, taken = threading.Event(), set()
-
-    def claim():
-        while not over.wait(0.05):
-            with service.engine.connect() as connection:
-                waiting = set(connection.scalars(select(JOBS.c.id).where(JOBS.c.state == "queued")))
-            for job in waiting - taken:
-                taken.add(job)
-                threading.Thread(target=desk.perform, args=(job,), daemon=True).start()
-
-    claimer = threading.Thread(target=claim, daemon=True)
-    claimer.start()
-    yield f"http://127.0.0.1:{port}"
-    over.set()
-    claimer.join(5)
-    desk.stop(1)
+    with drawing(app.state.service, poll_s=0.05):
+        yield f"http://127.0.0.1:{port}"
     server.should_exit = True
 
 

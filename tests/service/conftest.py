@@ -51,7 +51,13 @@ def database():
 
 @pytest.fixture
 def settings(tmp_path, database):
-    return Settings(folder=tmp_path / "data", db=database, most_queued=20, most_queued_per_owner=5)
+    return Settings(
+        folder=tmp_path / "data",
+        db=database,
+        most_queued=20,
+        most_queued_per_owner=5,
+        trusted_hosts=("127.0.0.1", "testserver"),
+    )
 
 
 @pytest.fixture

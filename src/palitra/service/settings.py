@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     require_key: bool = Field(default=False, description="Every request needs an API key or a login.")
-    trusted_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]", "testserver")
+    trusted_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
 
     model: str = Field(default="mini", description="The model that is warm at start.")
     device: str = "auto"

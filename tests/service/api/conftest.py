@@ -1,15 +1,10 @@
-import threading
 import time
 
 import pytest
-from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from palitra.service.api.app import create_app
-from palitra.service.tables import JOBS
-from palitra.service.workers.desk import Desk
-from palitra.service.workers.ledger import Ledger
-from tests.service.fake_painter import FakePainter
+from tests.service.drawing import drawing
 
 
 @pytest.fixture
@@ -33,25 +28,8 @@ def stranger(app, client):
 @pytest.fixture
 def worker(app, client):
     """Draws whatever waits, as a worker process would."""
-    service = app.state.service
-    desk = Desk(FakePainter(), Ledger(service.engine, service.blobs, "worker-0"))
-    desk.start()
-    over, taken = threading.Event(), set()
-
-    def claim():
-        while not over.wait(0.02):
-            with service.engine.connect() as connection:
-                waiting = list(connection.scalars(select(JOBS.c.id).where(JOBS.c.state == "queued")))
-            for job in set(waiting) - taken:
-                taken.add(job)
-                threading.Thread(target=desk.perform, args=(job,), daemon=True).start()
-
-    thread = threading.Thread(target=claim, daemon=True)
-    thread.start()
-    yield desk
-    over.set()
-    thread.join(5)
-    desk.stop(1)
+    with drawing(app.state.service) as desk:
+        yield desk
 
 
 def ended(client, job, seconds=20):

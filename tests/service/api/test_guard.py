@@ -66,7 +66,9 @@ def test_a_body_over_the_bound_is_refused_unread(client):
 
 
 def test_a_body_without_a_length_is_counted(tmp_path):
-    with TestClient(create_app(Settings(folder=tmp_path, most_upload_bytes=2048))) as small:
+    with TestClient(
+        create_app(Settings(folder=tmp_path, most_upload_bytes=2048, trusted_hosts=("testserver",)))
+    ) as small:
         chunks = (b"x" * 10_000 for _ in range(50))
         assert small.post("/v1/jobs", content=chunks).status_code == 413
 
@@ -82,7 +84,7 @@ def test_an_open_address_needs_a_login(tmp_path):
 
 
 def test_with_keys_only_key_holders_come_in(tmp_path):
-    settings = Settings(folder=tmp_path, require_key=True)
+    settings = Settings(folder=tmp_path, require_key=True, trusted_hosts=("testserver",))
     ann, bob = make_key(settings, "ann", "laptop"), make_key(settings, "bob")
     with TestClient(create_app(settings)) as client:
         assert client.get("/v1/jobs").status_code == 401
