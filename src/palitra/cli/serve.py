@@ -74,16 +74,22 @@ def worker(
 def add_key(
     owner: Annotated[str, typer.Argument(help="Whose jobs the key sees.")],
     name: Annotated[str, typer.Option(help="To recognise it by.")] = "",
-    operator: Annotated[bool, typer.Option(help="May pause the queue and see metrics.")] = False,
+    operator: Annotated[
+        bool, typer.Option("--operator", help="May pause the queue and see metrics.")
+    ] = False,
+    agent: Annotated[bool, typer.Option("--agent", help="Asks for many people, as the bot does.")] = False,
     folder: Folder = None,
     db: Db = None,
 ) -> None:
     """Make a key and print it once; only its hash is kept."""
+    if operator and agent:
+        raise InputError("`--operator` and `--agent` exclude each other")
     _settle(folder=folder, db=db)
     from palitra.service.keys import make_key
     from palitra.service.settings import Settings
 
-    sys.stdout.write(make_key(Settings(), owner, name, "operator" if operator else "user") + "\n")
+    role = "operator" if operator else "agent" if agent else "user"
+    sys.stdout.write(make_key(Settings(), owner, name, role) + "\n")
 
 
 @keys.command("list")

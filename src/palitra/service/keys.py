@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import time
 from dataclasses import dataclass
@@ -10,10 +11,13 @@ from uuid import uuid4
 
 from sqlalchemy import delete, insert, select
 
-from palitra.errors import NotFoundError
+from palitra.errors import InputError, NotFoundError
 from palitra.service.database import migrate, open_database
 from palitra.service.settings import Settings
 from palitra.service.tables import KEYS
+
+_AGENT = re.compile(r"[a-z0-9-]{1,15}")
+"""An agent's people are owners `agent/person`, of at most 80 letters in all."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,13 @@ def hash_key(key: str) -> str:
 
 
 def make_key(settings: Settings, owner: str, name: str = "", role: str = "user") -> str:
-    """A new key of 43 random letters behind `pal_`."""
+    """A new key of 43 random letters behind `pal_`; `role` is user, operator or agent.
+
+    Raises:
+        InputError: the name of an agent is too long to put people behind it.
+    """
+    if role == "agent" and not _AGENT.fullmatch(owner):
+        raise InputError(f"`owner` of an agent must be 1 to 15 of a-z, 0-9 and -, got {owner[:80]!r}")
     engine = open_database(settings.database_url)
     migrate(engine, settings.database_url)
     key = "pal_" + secrets.token_urlsafe(32)

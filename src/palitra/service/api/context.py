@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,7 +11,7 @@ from dbos import DBOSClient
 from fastapi import Depends, Request
 from sqlalchemy import Engine, select, update
 
-from palitra.errors import AccessError
+from palitra.errors import AccessError, InputError
 from palitra.service.api.guard import owner_of_session
 from palitra.service.api.hub import EventHub
 from palitra.service.database import migrate, open_database
@@ -21,6 +22,8 @@ from palitra.service.jobs.store import JobStore
 from palitra.service.keys import hash_key
 from palitra.service.settings import Settings
 from palitra.service.tables import KEYS
+
+_PERSON = re.compile(r"[a-z0-9-]{1,64}")
 
 
 @dataclass(eq=False)
@@ -53,7 +56,10 @@ class Service:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks: the owner of what they make, and whether they run the service."""
+    """Who asks: the owner of what they make, and as what.
+
+    A "user" is one person, an "operator" runs the service, an "agent" asks for many people.
+    """
 
     owner: str
     role: str = "user"
@@ -69,7 +75,8 @@ def caller_of(request: Request) -> Caller:
     """By API key, else by session.
 
     Raises:
-        AccessError: a wrong key, or none where one is needed.
+        AccessError: a wrong key, none where one is needed, or `Palitra-Owner` of no agent.
+        InputError: `Palitra-Owner` of an agent is no name.
     """
     service = service_of(request)
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
@@ -77,10 +84,27 @@ def caller_of(request: Request) -> Caller:
         caller = _by_key(service.engine, key.strip())
         if caller is None:
             raise AccessError("`Authorization` must hold a known API key")
-        return caller
+        return _on_behalf(caller, request.headers.get("palitra-owner"))
+    if request.headers.get("palitra-owner") is not None:
+        raise _no_agent()
     if service.settings.require_key:
         raise AccessError("`Authorization` must hold an API key: Bearer …")
     return Caller(owner_of_session(request.state.session), "operator")
+
+
+def _on_behalf(caller: Caller, person: str | None) -> Caller:
+    """For whom an agent asks: each of its people is an owner of their own."""
+    if person is None:
+        return caller
+    if caller.role != "agent":
+        raise _no_agent()
+    if not _PERSON.fullmatch(person):
+        raise InputError(f"`Palitra-Owner` must be 1 to 64 of a-z, 0-9 and -, got {person[:80]!r}")
+    return Caller(f"{caller.owner}/{person}")
+
+
+def _no_agent() -> AccessError:
+    return AccessError("`Palitra-Owner` needs the key of an agent: palitra keys add NAME --agent", status=403)
 
 
 def _by_key(engine: Engine, key: str) -> Caller | None:
