@@ -6,10 +6,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, inspect
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 
-from palitra.service.tables import METADATA
+from palitra.service.migrations import migrate_tables
 
 _MIGRATING = threading.Lock()
 
@@ -35,7 +35,7 @@ def open_database(url: str) -> Engine:
 
 
 def migrate(engine: Engine, url: str) -> None:
-    """Make the tables that are missing, DBOS's and ours. Safe to call from several processes at once."""
+    """Bring DBOS's tables and ours up to date. Safe to call from several processes at once."""
     from dbos import DBOS
 
     from palitra.service.jobs.durable import quiet_dbos, system_url
@@ -43,6 +43,4 @@ def migrate(engine: Engine, url: str) -> None:
     quiet_dbos()
     with _MIGRATING:
         DBOS.migrate(system_url(url))
-        METADATA.create_all(engine)
-    missing = set(METADATA.tables) - set(inspect(engine).get_table_names())
-    assert not missing, f"tables {missing} were not made"
+        migrate_tables(engine)

@@ -36,6 +36,7 @@ JOBS = Table(
     Column("finished_at", Float),
     Column("deadline_at", Float, nullable=False),
     Column("worker", String(120)),
+    Column("fence", String(32)),  # of the run that may write; drawn anew at each beginning
     Column("crashes", Integer, nullable=False, default=0),
     Column("done", Integer, nullable=False, default=0),
     Column("total", Integer, nullable=False),
@@ -131,4 +132,14 @@ KEYS = Table(
     Column("hash", String(64), nullable=False, unique=True),
     Column("created_at", Float, nullable=False),
     Column("last_used_at", Float),
+)
+
+SESSIONS = Table(
+    "palitra_sessions",  # of people who logged in with a key; the key's owner and role are theirs
+    METADATA,
+    Column("hash", String(64), primary_key=True),
+    Column("key", String(36), ForeignKey("palitra_keys.id", ondelete="CASCADE"), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Index("palitra_sessions_key", "key"),
 )
