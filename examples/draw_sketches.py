@@ -1,7 +1,8 @@
 """Draw the example sketches by code: smooth strokes with the slight wobble of a hand, black on white.
 
 Run `python examples/draw_sketches.py` to write examples/sketches/*.png (512 x 512 pixels) anew; the
-same pictures come out every time.
+same pictures come out every time. `--strokes web/src/create/examples.json` writes the same lines as strokes,
+which the web page opens as drawings.
 
 A figure is a list of strokes on a 100 x 100 page. A stroke is a line of `x,y` points that a
 Catmull-Rom curve runs through; a leading `o` closes it, a leading `-` keeps its corners, and a
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import zlib
 from pathlib import Path
 
@@ -296,10 +298,28 @@ def draw(name: str) -> Image.Image:
     return page.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
 
 
+def strokes(name: str) -> list[dict[str, object]]:
+    """One figure as strokes: points and width in shares of the page's side."""
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    lines = []
+    for text in FIGURES[name]:
+        line, widths = stroke(text, rng)
+        # the curve has a point every 0.1 units; an eighth of them keeps its shape
+        thin = np.concatenate([line[:-1:8], line[-1:]]) / 100
+        size = round(float(widths.max()) / 100, 4)
+        lines.append({"size": size, "points": [[round(float(x), 4), round(float(y), 4)] for x, y in thin]})
+    return lines
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "sketches")
-    out = parser.parse_args().out
+    parser.add_argument("--strokes", type=Path, help="Also write the figures as strokes to this JSON file.")
+    args = parser.parse_args()
+    out = args.out
+    if args.strokes:
+        figures = {name: strokes(name) for name in FIGURES}
+        args.strokes.write_text(json.dumps(figures, separators=(",", ":")) + "\n", encoding="utf-8")
     out.mkdir(parents=True, exist_ok=True)
     for name in FIGURES:
         draw(name).save(out / f"{name}.png", optimize=True)

@@ -1,0 +1,64 @@
+import { hasLines } from "../canvas/document";
+import { Page } from "../canvas/Page";
+import { useDrawing } from "../canvas/store";
+import { Toolbar } from "../canvas/Toolbar";
+import { useDropped } from "../canvas/useDropped";
+import { History } from "../result/History";
+import { Result } from "../result/Result";
+import { Failure } from "../shell/Failure";
+import { useSettings, useSpeech } from "../shell/settings";
+import { useRecipes } from "./catalogue";
+import { Dials } from "./Dials";
+import { ExampleSketches } from "./ExampleSketches";
+import { Prompt } from "./Prompt";
+import { Recipes } from "./Recipes";
+import { useDraw } from "./useDraw";
+
+/** Draw, say, get: the page's first face. */
+export function Create() {
+  const say = useSpeech();
+  const recipes = useRecipes();
+  const chosen = useSettings((settings) => settings.recipe);
+  const draw = useDraw();
+  const blank = useDrawing((state) => !hasLines(state.history.now));
+  const dropping = useDropped();
+  if (recipes.isPending) return <p className="quiet-text">{say("loading")}</p>;
+  if (recipes.isError)
+    return <Failure error={recipes.error} retry={() => void recipes.refetch()} />;
+  const recipe = recipes.data[chosen] ?? Object.values(recipes.data)[0];
+  if (!recipe) return null;
+  const drawn = recipe.inputs.length > 0;
+  return (
+    <div className="create" data-drawn={drawn}>
+      <div className="make">
+        <Recipes recipes={recipes.data} />
+        {drawn && (
+          <section className="easel" aria-label={say("canvasLabel")} data-dropping={dropping}>
+            <Toolbar />
+            <div className="easel-page">
+              <Page />
+              {blank && (
+                <p className="easel-empty" aria-hidden>
+                  <strong>{say("emptyTitle")}</strong>
+                  {say("emptyText")}
+                </p>
+              )}
+            </div>
+            <ExampleSketches />
+          </section>
+        )}
+        <Prompt
+          field={recipe.schema.properties.prompt}
+          busy={draw.isPending}
+          ideas={!drawn}
+          submit={() => draw.mutate(undefined)}
+        />
+        <Dials recipe={recipe} />
+      </div>
+      <div className="see">
+        <Result draw={(once) => draw.mutate(once)} />
+        <History />
+      </div>
+    </div>
+  );
+}

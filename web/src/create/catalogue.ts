@@ -1,0 +1,33 @@
+/** What the server offers; asked once per visit. */
+
+import { useQuery } from "@tanstack/react-query";
+import { api } from "../api/client";
+import type { Field } from "../api/types";
+
+const forever = { staleTime: Number.POSITIVE_INFINITY };
+
+export const useRecipes = () =>
+  useQuery({ queryKey: ["recipes"], queryFn: api.recipes, ...forever });
+export const usePresets = () =>
+  useQuery({ queryKey: ["presets"], queryFn: api.presets, ...forever });
+export const useModels = () =>
+  useQuery({ queryKey: ["models"], queryFn: api.models, staleTime: 60_000 });
+
+/** Fields that have a place of their own and are not shown among the dials. */
+const ELSEWHERE = ["recipe", "prompt", "seed", "model"];
+
+/** Fields shown among the dials, in the schema's order. */
+export const dialsOf = (
+  properties: Record<string, Field>,
+  level: "basic" | "advanced",
+): [string, Field][] =>
+  Object.entries(properties).filter(
+    ([name, field]) =>
+      !ELSEWHERE.includes(name) && field.text !== undefined && field.level === level,
+  );
+
+/** A field's own schema, looked up inside an optional one. */
+export function innerOf(field: Field): { field: Field; optional: boolean } {
+  const inner = field.anyOf?.find((each) => (each.type as string) !== "null");
+  return { field: inner ? { ...inner, text: field.text } : field, optional: inner !== undefined };
+}

@@ -1,0 +1,48 @@
+/** What is on the page as a job for the API. */
+
+import { api } from "../api/client";
+import type { Job, Recipe } from "../api/types";
+import type { Drawing } from "../canvas/document";
+import { exportFor } from "../canvas/exports";
+
+export type Missing = "needPrompt" | "needLines" | "needPhoto";
+
+export class MissingError extends Error {
+  constructor(readonly key: Missing) {
+    super(key);
+  }
+}
+
+export interface Settings {
+  name: string;
+  recipe: Recipe;
+  values: Record<string, unknown>;
+  /** Values that hold for this job only. */
+  once?: Record<string, unknown>;
+}
+
+/** A first seed that leaves room for the seeds after it. */
+export const freshSeed = (): number => Math.floor(Math.random() * 2 ** 31);
+
+/** Hand in the pictures that the recipe takes, then the job. */
+export async function send(
+  { name, recipe, values, once = {} }: Settings,
+  drawing: Drawing,
+): Promise<Job> {
+  const wish: Record<string, unknown> = { recipe: name };
+  for (const [field, schema] of Object.entries(recipe.schema.properties)) {
+    if (field === "recipe" || schema.level === "hidden") continue;
+    const value = once[field] ?? values[field];
+    if (value !== undefined && value !== null && value !== "") wish[field] = value;
+  }
+  if (typeof wish.prompt !== "string" || wish.prompt.trim() === "")
+    throw new MissingError("needPrompt");
+  const inputs: Record<string, string> = {};
+  for (const input of recipe.inputs) {
+    const picture = await exportFor(input.kind, drawing);
+    if (picture) inputs[input.name] = (await api.keep(picture)).id;
+    else if (input.required)
+      throw new MissingError(input.kind === "sketch" ? "needLines" : "needPhoto");
+  }
+  return api.draw(recipe.inputs.length > 0 ? { ...wish, inputs } : wish);
+}

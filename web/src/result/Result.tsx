@@ -1,0 +1,118 @@
+import { ImageOff, Sparkles, X } from "lucide-react";
+import { useState } from "react";
+import { api } from "../api/client";
+import { isOpen, type Job } from "../api/types";
+import { useSettings, useSpeech } from "../shell/settings";
+import { useCall } from "../shell/useCall";
+import { Actions } from "./Actions";
+import { Compare } from "./Compare";
+import { Growing } from "./Growing";
+import { useJob } from "./jobs";
+
+interface Props {
+  draw: (once?: Record<string, unknown>) => void;
+}
+
+/** The job looked at: its place, its growth, its pictures. */
+export function Result({ draw }: Props) {
+  const say = useSpeech();
+  const { job, seen } = useJob();
+  const cancel = useCall(api.cancel, ["job", "jobs"]);
+  const open = job !== undefined && isOpen(job);
+  const state = open ? (seen.state ?? job.state) : job?.state;
+  return (
+    <section className="result" aria-label={say("result")}>
+      <header className="result-head">
+        <h2>{job ? String(job.params.prompt) : say("result")}</h2>
+        {state && (
+          <span className="state" data-state={state} role="status">
+            {say(state)}
+          </span>
+        )}
+        {open && (
+          <button
+            type="button"
+            className="button quiet"
+            onClick={() => cancel.mutate(job.id)}
+            disabled={cancel.isPending}
+          >
+            <X aria-hidden size={18} /> {say("cancel")}
+          </button>
+        )}
+      </header>
+      {!job ? (
+        <div className="stage stage-empty">
+          <Sparkles aria-hidden size={36} strokeWidth={1.4} />
+          <strong>{say("resultEmptyTitle")}</strong>
+          <span>{say("resultEmptyText")}</span>
+        </div>
+      ) : open && job.images.length === 0 ? (
+        <Growing job={job} seen={seen} />
+      ) : job.images.length > 0 ? (
+        <Pictures key={job.id} job={job} draw={draw} />
+      ) : (
+        <Ended job={job} />
+      )}
+    </section>
+  );
+}
+
+function Ended({ job }: { job: Job }) {
+  const say = useSpeech();
+  const retry = useCall(api.retry, ["jobs"]);
+  const put = useSettings((settings) => settings.put);
+  return (
+    <div className="stage stage-empty">
+      <ImageOff aria-hidden size={36} strokeWidth={1.4} />
+      <strong>{say(job.state)}</strong>
+      {job.error && <span>{job.error.detail}</span>}
+      <button
+        type="button"
+        className="button"
+        onClick={() => retry.mutate(job.id, { onSuccess: (fresh) => put({ job: fresh.id }) })}
+      >
+        {say("retry")}
+      </button>
+    </div>
+  );
+}
+
+function Pictures({ job, draw }: { job: Job; draw: Props["draw"] }) {
+  const say = useSpeech();
+  const [chosen, choose] = useState(0);
+  const picture = job.images[Math.min(chosen, job.images.length - 1)];
+  if (!picture) return null;
+  const name = String(job.params.prompt);
+  return (
+    <>
+      <Compare key={picture.id} picture={picture} input={job.inputs.sketch} name={name} />
+      {job.images.length > 1 && (
+        <ul className="thumbs">
+          {job.images.map((each, i) => (
+            <li key={each.id}>
+              <button
+                type="button"
+                aria-pressed={each.id === picture.id}
+                aria-label={say("of", { i: i + 1, n: job.images.length })}
+                onClick={() => choose(i)}
+              >
+                <img src={`/v1/images/${each.id}`} alt="" loading="lazy" />
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      <Actions job={job} picture={picture} draw={draw} />
+      {job.notes.length > 0 && (
+        <details className="notes">
+          <summary>{say("notes")}</summary>
+          <ul>
+            {job.notes.map((note) => (
+              <li key={note}>{note}</li>
+            ))}
+          </ul>
+        </details>
+      )}
+    </>
+  );
+}
