@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from importlib.util import find_spec
@@ -31,11 +30,12 @@ def serve(
     import uvicorn
 
     from palitra.service.api.app import create_app
+    from palitra.service.logs import set_up
     from palitra.service.settings import Settings
     from palitra.service.workers.supervisor import Supervisor
 
     settings = Settings().check()
-    _log()
+    set_up(settings.log, settings.audit)
     app = create_app(settings)
     supervisor = Supervisor(workers)
     supervisor.start()
@@ -63,11 +63,13 @@ def worker(
 ) -> None:
     """Work for a service: claim jobs and draw them."""
     _settle(folder=folder, db=db, model=model, device=device)
+    from palitra.service.logs import set_up
     from palitra.service.settings import Settings
     from palitra.service.workers.worker import Worker
 
-    _log()
-    Worker(Settings(), number).run()
+    settings = Settings()
+    set_up(settings.log)
+    Worker(settings, number).run()
 
 
 @keys.command("add")
@@ -127,9 +129,3 @@ def _settle(**options: object) -> None:
     for name, value in options.items():
         if value is not None:
             os.environ[f"PALITRA_{name.upper()}"] = str(value)
-
-
-def _log() -> None:
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )

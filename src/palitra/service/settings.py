@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import (
@@ -27,7 +28,18 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     require_key: bool = Field(default=False, description="Every request needs an API key or a login.")
+    session_days: float = Field(default=30, gt=0, le=400, description="A login ends after so many days.")
     trusted_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
+
+    body_s: float = Field(default=120, gt=0, description="A request's body must arrive in this time.")
+    rate: float = Field(default=50, ge=0, description="Requests per second of one caller; 0: no bound.")
+    rate_burst: int = Field(default=500, ge=1, description="Requests of one caller at once.")
+    rate_addresses: float = Field(default=4, ge=1, description="One address: so many callers' requests.")
+    uploads_per_hour: int = Field(default=600, ge=0, description="Of one caller; 0: no bound.")
+
+    log: Literal["text", "json"] = Field(default="text", description="Logs for people or for machines.")
+    audit: Path | None = Field(default=None, description="File of audit lines; else with the other logs.")
+    audit_prompts: bool = Field(default=False, description="Audit lines hold the prompts of jobs.")
 
     model: str = Field(default="mini", description="The model that is warm at start.")
     device: str = "auto"
@@ -37,6 +49,7 @@ class Settings(BaseSettings):
     poll_s: float = Field(default=0.1, gt=0, le=10)
     heartbeat_s: float = Field(default=5, gt=0)
     dead_after_s: float = Field(default=30, gt=0, description="A worker this long silent is dead.")
+    grace_s: float = Field(default=10, ge=0, description="What runs may finish in it when asked to stop.")
     most_crashes: int = Field(default=3, ge=1, description="Crashes that make a job poison.")
     previews: bool = True
 

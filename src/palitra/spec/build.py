@@ -60,8 +60,12 @@ def sentence(kind: type[BaseModel], detail: ErrorDetails) -> str:
         return f"`{field}` {detail['ctx']['error']}, got {value!r}"
     if code == "missing":
         return f"`{field}` must be given"
-    wanted = code.removesuffix("_type").removesuffix("_parsing").removesuffix("_from_float").replace("_", " ")
-    return f"`{field}` must be a valid {wanted}, got {value!r}"
+    return f"`{field}` must be a valid {kind_of(code)}, got {value!r}"
+
+
+def kind_of(code: str) -> str:
+    """What a value should have been, by pydantic's name for the error."""
+    return code.removesuffix("_type").removesuffix("_parsing").removesuffix("_from_float").replace("_", " ")
 
 
 def _bounds(kind: type[BaseModel], field: str) -> str:

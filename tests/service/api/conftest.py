@@ -6,6 +6,8 @@ from starlette.testclient import TestClient
 from palitra.service.api.app import create_app
 from tests.service.drawing import drawing
 
+HERE = ("127.0.0.1", 50_000)
+
 
 @pytest.fixture
 def app(settings):
@@ -15,14 +17,14 @@ def app(settings):
 @pytest.fixture
 def client(app):
     """The first user; `app` is open as long as this client is."""
-    with TestClient(app) as made:
+    with TestClient(app, client=HERE) as made:
         yield made
 
 
 @pytest.fixture
 def stranger(app, client):
     """Another user of the same service."""
-    return TestClient(app)
+    return TestClient(app, client=HERE)
 
 
 @pytest.fixture

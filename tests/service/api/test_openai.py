@@ -4,22 +4,16 @@ import base64
 
 import pytest
 
+from palitra.service.keys import make_key
 from tests.service.api.test_files import picture
 
 openai = pytest.importorskip("openai", reason="the openai package is not installed")
 
 
 @pytest.fixture
-def official(client, worker):
-    return openai.OpenAI(api_key="none", base_url="http://testserver/v1", http_client=client, max_retries=0)
-
-
-@pytest.fixture(autouse=True)
-def without_authorization(client, monkeypatch):
-    """The package always sends its key; a service without keys knows the session instead."""
-    from palitra.service.api import context
-
-    monkeypatch.setattr(context, "_by_key", lambda *_: context.Caller("s-test"))
+def official(client, worker, settings):
+    key = make_key(settings, "ann")
+    return openai.OpenAI(api_key=key, base_url="http://testserver/v1", http_client=client, max_retries=0)
 
 
 def test_a_picture_is_generated(official):

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from sqlalchemy import func, select
 
 from palitra.models.zoo import describe_models
-from palitra.service.api.context import CallerDep, ServiceDep
+from palitra.service.api.context import CallerDep, OperatorDep, ServiceDep
 from palitra.service.tables import JOBS, WORKERS
 from palitra.spec.build import RECIPES
 from palitra.spec.presets import PRESETS
@@ -84,8 +84,8 @@ def readyz(service: ServiceDep) -> JSONResponse:
 
 
 @router.get("/metrics", include_in_schema=False)
-def metrics(service: ServiceDep, caller: CallerDep) -> Response:
-    """Gauges in the Prometheus text format."""
+def metrics(service: ServiceDep, caller: OperatorDep) -> Response:
+    """Gauges in the Prometheus text format; operators only."""
     from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
     registry = CollectorRegistry()

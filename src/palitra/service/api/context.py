@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Annotated
 
 from dbos import DBOSClient
 from fastapi import Depends, Request
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine
 
 from palitra.errors import AccessError, InputError
 from palitra.service.api.guard import owner_of_session
@@ -19,9 +19,9 @@ from palitra.service.files.blobs import BlobStore
 from palitra.service.files.intake import Decoder
 from palitra.service.jobs.durable import open_client
 from palitra.service.jobs.store import JobStore
-from palitra.service.keys import hash_key
+from palitra.service.keys import find_key
+from palitra.service.sessions import key_of_session
 from palitra.service.settings import Settings
-from palitra.service.tables import KEYS
 
 _PERSON = re.compile(r"[a-z0-9-]{1,64}")
 
@@ -58,11 +58,13 @@ class Service:
 class Caller:
     """Who asks: the owner of what they make, and as what.
 
-    A "user" is one person, an "operator" runs the service, an "agent" asks for many people.
+    A "user" is one person, an "operator" runs the service, an "agent" asks for many people. `login` is "done"
+    for a key or a session opened with one, "none" where no login is asked for.
     """
 
     owner: str
     role: str = "user"
+    login: str = "done"
 
 
 def service_of(request: Request) -> Service:
@@ -72,24 +74,29 @@ def service_of(request: Request) -> Service:
 
 
 def caller_of(request: Request) -> Caller:
-    """By API key, else by session.
+    """By API key, else by a session that logged in, else by an anonymous session where those may be.
 
     Raises:
-        AccessError: a wrong key, none where one is needed, or `Palitra-Owner` of no agent.
+        AccessError: a wrong key, no login where one is needed, or `Palitra-Owner` of no agent.
         InputError: `Palitra-Owner` of an agent is no name.
     """
     service = service_of(request)
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and key:
-        caller = _by_key(service.engine, key.strip())
-        if caller is None:
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and secret:
+        key = find_key(service.engine, secret.strip())
+        if key is None:
             raise AccessError("`Authorization` must hold a known API key")
-        return _on_behalf(caller, request.headers.get("palitra-owner"))
+        return _on_behalf(Caller(key.owner, key.role), request.headers.get("palitra-owner"))
     if request.headers.get("palitra-owner") is not None:
         raise _no_agent()
+    key = key_of_session(service.engine, request.state.session)
+    if key is not None:
+        return Caller(key.owner, key.role)
     if service.settings.require_key:
-        raise AccessError("`Authorization` must hold an API key: Bearer …")
-    return Caller(owner_of_session(request.state.session), "operator")
+        raise AccessError("`Authorization` must hold an API key, or somebody must be logged in")
+    # nobody logs in here, so the service listens on this machine only, and who sits at it runs it
+    role = "operator" if _is_here(request) else "user"
+    return Caller(owner_of_session(request.state.session), role, "none")
 
 
 def _on_behalf(caller: Caller, person: str | None) -> Caller:
@@ -107,17 +114,25 @@ def _no_agent() -> AccessError:
     return AccessError("`Palitra-Owner` needs the key of an agent: palitra keys add NAME --agent", status=403)
 
 
-def _by_key(engine: Engine, key: str) -> Caller | None:
-    digest = hash_key(key)
-    with engine.connect() as connection:
-        row = connection.execute(select(KEYS).where(KEYS.c.hash == digest)).first()
-    if row is None:
-        return None
-    if time.time() - (row.last_used_at or 0) > 60:
-        with engine.begin() as connection:
-            connection.execute(update(KEYS).where(KEYS.c.id == row.id).values(last_used_at=time.time()))
-    return Caller(row.owner, row.role)
+def operator_of(caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
+    """The caller, who runs the service.
+
+    Raises:
+        AccessError: they do not.
+    """
+    if caller.role != "operator":
+        raise AccessError("`Authorization` must hold an operator's key", 403)
+    return caller
+
+
+def _is_here(request: Request) -> bool:
+    """Whether the request comes from this machine; proxies on it tell the real address."""
+    try:
+        return request.client is not None and ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
 
 
 ServiceDep = Annotated[Service, Depends(service_of)]
 CallerDep = Annotated[Caller, Depends(caller_of)]
+OperatorDep = Annotated[Caller, Depends(operator_of)]

@@ -14,6 +14,7 @@ from palitra.errors import NotFoundError
 from palitra.service.api.context import Caller, CallerDep, Service, ServiceDep
 from palitra.service.api.problems import language_of
 from palitra.service.api.views import words
+from palitra.service.audit import record
 from palitra.service.tables import FILES
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
@@ -57,6 +58,7 @@ def keep(service: Service, caller: Caller, data: bytes, language: str = "en") ->
     }
     with service.engine.begin() as connection:
         connection.execute(dialect.insert(FILES).values(**values).on_conflict_do_nothing())
+    record("file.in", caller.owner, file=blob, bytes=len(data))
     notes = words(taken.notes, language)
     return FileView(id=blob, width=taken.width, height=taken.height, bytes=len(taken.png), notes=notes)
 
@@ -68,6 +70,7 @@ def download(file: str, service: ServiceDep, caller: CallerDep) -> Response:
         mine = connection.scalar(select(FILES.c.id).where(FILES.c.id == file, FILES.c.owner == caller.owner))
     if mine is None:
         raise NotFoundError(f"`file` must be one of yours, got {file[:64]}")
+    record("file.out", caller.owner, file=file)
     headers = {"etag": f'"{file}"', "cache-control": "private, max-age=31536000, immutable"}
     return Response(service.blobs.get(file), media_type="image/png", headers=headers)
 
@@ -82,3 +85,4 @@ def remove(file: str, service: ServiceDep, caller: CallerDep) -> None:
         shared = connection.scalar(select(FILES.c.id).where(FILES.c.id == file))
     if shared is None:
         service.blobs.delete(file)
+    record("file.deleted", caller.owner, file=file)

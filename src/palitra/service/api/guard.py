@@ -1,17 +1,24 @@
-"""What every request passes first: known host, no foreign origin, bounded body, a session, safe headers."""
+"""What every request passes first: known host, no foreign origin, bounded body, a session, safe headers.
+
+Every answer carries the id of its request, which logs and problems name too.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-import json
 import secrets
+import time
 from http.cookies import CookieError, SimpleCookie
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from palitra.service.api.problems import problem_answer
+from palitra.service.logs import REQUEST
+from palitra.service.sessions import new_token
 from palitra.service.settings import Settings
 
 COOKIE: Final = "palitra_session"
@@ -27,8 +34,12 @@ HEADERS: Final = {
 _YEAR_S: Final = 365 * 24 * 3600
 
 
-class TooLargeError(Exception):
-    """A body went over the bound while it was read."""
+class RefusedError(Exception):
+    """A body was not taken to its end: too large, or too slow."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.fault = (status, code, detail)
 
 
 class Guard:
@@ -37,6 +48,7 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
         self.most_bytes = settings.most_upload_bytes + 64 * 1024
+        self.body_s = settings.body_s
         self.hosts = {host.lower() for host in (*settings.trusted_hosts, settings.host)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,17 +57,21 @@ class Guard:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        fault = self._fault(scope["method"], headers)
-        if fault:
-            await _refuse(send, *fault)
-            return
         token, fresh = _session(headers)
-        scope.setdefault("state", {})["session"] = token
-        passing = _Passing(receive, send, self.most_bytes, _cookie(token, scope["scheme"]) if fresh else None)
+        state = scope.setdefault("state", {})
+        state |= {"request": secrets.token_hex(8), "session": token, "fresh": fresh}
+        named = REQUEST.set(state["request"])
+        passing = _Passing(scope, receive, send, self.most_bytes, self.body_s)
         try:
+            fault = self._fault(scope["method"], headers)
+            if fault:
+                await passing.refuse(*fault)
+                return
             await self.app(scope, passing.receive, passing.send)
-        except TooLargeError:
-            await passing.refuse()
+        except RefusedError as error:
+            await passing.refuse(*error.fault)
+        finally:
+            REQUEST.reset(named)
 
     def _fault(self, method: str, headers: Headers) -> tuple[int, str, str] | None:
         host = headers.get("host", "").lower()
@@ -67,43 +83,66 @@ class Guard:
             return 403, "bad_origin", f"`Origin` must be {host}, got {origin[:80]}"
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > self.most_bytes:
-            return 413, "too_large", f"the body must have at most {self.most_bytes} bytes, got {length[:20]}"
+            return 413, "too_large", f"`body` must have at most {self.most_bytes} bytes, got {length[:20]}"
         return None
 
 
 class _Passing:
-    """One request on its way through: counts its body, dresses its answer."""
+    """One request on its way through: counts and times its body, dresses its answer."""
 
-    def __init__(self, receive: Receive, send: Send, most_bytes: int, cookie: str | None) -> None:
-        self._receive, self._send, self._most, self._cookie = receive, send, most_bytes, cookie
+    def __init__(self, scope: Scope, receive: Receive, send: Send, most_bytes: int, body_s: float) -> None:
+        self._scope, self._receive, self._send = scope, receive, send
+        self._most, self._until = most_bytes, time.monotonic() + body_s
         self._read = 0
-        self._begun = False
+        self._whole = self._begun = False
+        self._refused: RefusedError | None = None
 
     async def receive(self) -> Message:
-        message = await self._receive()
+        if self._whole:  # what comes now is only that the other side has gone
+            return await self._receive()
+        try:
+            async with asyncio.timeout(max(0.0, self._until - time.monotonic())):
+                message = await self._receive()
+        except TimeoutError:
+            raise self._refuse(408, "too_slow", "`body` must arrive in time, but it did not") from None
         self._read += len(message.get("body", b""))
+        self._whole = not message.get("more_body", False)
         if self._read > self._most:
-            raise TooLargeError
+            raise self._refuse(
+                413, "too_large", f"`body` must have at most {self._most} bytes, got more of them"
+            )
         return message
 
-    async def refuse(self) -> None:
+    def _refuse(self, status: int, code: str, detail: str) -> RefusedError:
+        self._refused = RefusedError(status, code, detail)
+        return self._refused
+
+    async def refuse(self, status: int, code: str, detail: str) -> None:
         if not self._begun:
-            self._begun = True
-            await _refuse(self._send, 413, "too_large", f"the body must have at most {self._most} bytes")
+            answer = problem_answer(self._scope, status, code, detail, headers={"connection": "close"})
+            await answer(self._scope, self._receive, self._pass)
 
     async def send(self, message: Message) -> None:
-        if self._read > self._most:
-            # whatever the application makes of the broken body, the answer is that it was too large
-            await self.refuse()
-            return
+        if self._refused is None:
+            await self._pass(message)
+        else:
+            # whatever the application makes of the broken body, the answer says what was wrong with it
+            await self.refuse(*self._refused.fault)
+
+    async def _pass(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._begun = True
-            headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
-                headers.setdefault(name, value)
-            if self._cookie:
-                headers.append("set-cookie", self._cookie)
+            self._dress(MutableHeaders(scope=message))
         await self._send(message)
+
+    def _dress(self, headers: MutableHeaders) -> None:
+        for name, value in HEADERS.items():
+            headers.setdefault(name, value)
+        state = self._scope["state"]
+        headers["x-request-id"] = state["request"]
+        given = any(each.startswith(f"{COOKIE}=") for each in headers.getlist("set-cookie"))
+        if state["fresh"] and not given:
+            headers.append("set-cookie", session_cookie(state["session"], self._scope["scheme"]))
 
 
 def owner_of_session(token: str) -> str:
@@ -119,16 +158,10 @@ def _session(headers: Headers) -> tuple[str, bool]:
     known = cookie[COOKIE].value if COOKIE in cookie else ""
     if 32 <= len(known) <= 64:
         return known, False
-    return secrets.token_urlsafe(32), True
+    return new_token(), True
 
 
-def _cookie(token: str, scheme: str) -> str:
+def session_cookie(token: str, scheme: str, seconds: int = _YEAR_S) -> str:
+    """The header that gives a browser its session."""
     secure = "; Secure" if scheme == "https" else ""
-    return f"{COOKIE}={token}; Path=/; Max-Age={_YEAR_S}; HttpOnly; SameSite=Strict{secure}"
-
-
-async def _refuse(send: Send, status: int, code: str, detail: str) -> None:
-    body: dict[str, Any] = {"type": f"urn:palitra:{code}", "status": status, "code": code, "detail": detail}
-    headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+    return f"{COOKIE}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, delete, func, select, update
 from palitra.errors import NotFoundError
 from palitra.service.api.context import CallerDep, ServiceDep
 from palitra.service.api.views import PictureView, picture_view
+from palitra.service.audit import record
 from palitra.service.tables import JOBS, PICTURES
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
@@ -74,6 +75,7 @@ def show(
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
     data = service.blobs.get(row.blob)
+    record("image.out", caller.owner, image=image, job=row.job)
     if format != "png" or width is not None or not metadata:
         data = _convert(data, format, width, metadata)
     return Response(data, media_type=FORMATS[format], headers=headers)
@@ -97,6 +99,7 @@ def remove(image: str, service: ServiceDep, caller: CallerDep) -> None:
         shared = connection.scalar(select(PICTURES.c.id).where(PICTURES.c.blob == row.blob).limit(1))
     if shared is None:
         service.blobs.delete(row.blob)
+    record("image.deleted", caller.owner, image=image, job=row.job)
 
 
 def _own(engine: Engine, owner: str, image: str) -> Any:

@@ -10,10 +10,12 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import select
 
 from palitra.errors import NotFoundError
-from palitra.service.api.context import CallerDep, ServiceDep
+from palitra.service.api.context import Caller, CallerDep, Service, ServiceDep
 from palitra.service.api.problems import language_of
 from palitra.service.api.views import JobView, Page, job_view
+from palitra.service.audit import record
 from palitra.service.jobs.job import Job, State
+from palitra.service.russian import in_russian
 from palitra.service.tables import PREVIEWS
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -37,6 +39,7 @@ def accept(
 ) -> JobView:
     """Accept a job. With an `Idempotency-Key` the same request is accepted once, however often it is sent."""
     job = service.jobs.put(caller.owner, wish, idempotency_key=idempotency_key)
+    record_accepted(service, caller, job)
     response.headers["location"] = f"/v1/jobs/{job.id}"
     return job_view(service.engine, job, language_of(request))
 
@@ -65,13 +68,17 @@ def look(job: str, request: Request, service: ServiceDep, caller: CallerDep) -> 
 @router.post("/{job}/cancel")
 def cancel(job: str, request: Request, service: ServiceDep, caller: CallerDep) -> JobView:
     """Stop a job, within one sampling step if it runs. What has ended stays as it is."""
-    return job_view(service.engine, service.jobs.cancel(caller.owner, job), language_of(request))
+    found = service.jobs.cancel(caller.owner, job)
+    record("job.cancelled", caller.owner, job=job)
+    return job_view(service.engine, found, language_of(request))
 
 
 @router.post("/{job}/retry", status_code=202)
 def retry(job: str, request: Request, service: ServiceDep, caller: CallerDep) -> JobView:
     """The same wish with the same seeds as a new job."""
-    return job_view(service.engine, service.jobs.retry(caller.owner, job), language_of(request))
+    again = service.jobs.retry(caller.owner, job)
+    record_accepted(service, caller, again)
+    return job_view(service.engine, again, language_of(request))
 
 
 @router.delete("/{job}", status_code=204)
@@ -80,6 +87,7 @@ def forget(job: str, service: ServiceDep, caller: CallerDep) -> None:
     blobs = service.jobs.delete(caller.owner, job)
     for blob in blobs:
         service.blobs.delete(blob)
+    record("job.deleted", caller.owner, job=job)
 
 
 @router.get("/{job}/preview")
@@ -96,6 +104,12 @@ def preview(job: str, request: Request, service: ServiceDep, caller: CallerDep) 
     return Response(row.jpeg, media_type="image/jpeg", headers={"etag": tag, "cache-control": "no-cache"})
 
 
+def record_accepted(service: Service, caller: Caller, job: Job) -> None:
+    """Tell the audit log of a job; its prompt only where the operator wants that."""
+    prompt = job.params["prompt"] if service.settings.audit_prompts else None
+    record("job.accepted", caller.owner, job=job.id, recipe=job.recipe, retry_of=job.retry_of, prompt=prompt)
+
+
 def own_job(job: str, service: ServiceDep, caller: CallerDep) -> Job:
     """The caller's job, found before a stream begins: afterwards it is too late for a 404."""
     return service.jobs.get(caller.owner, job)
@@ -104,10 +118,15 @@ def own_job(job: str, service: ServiceDep, caller: CallerDep) -> Job:
 @router.get("/{job}/events", response_class=EventSourceResponse)
 async def events(
     found: Annotated[Job, Depends(own_job)],
+    request: Request,
     service: ServiceDep,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events: `state`, `progress`, `preview`, `image`, `end`; goes on after `Last-Event-ID`."""
     after = int(last_event_id) if last_event_id and last_event_id.isdigit() else 0
+    russian = language_of(request) == "ru"
     async for event in service.hub.stream(found.id, after):
-        yield ServerSentEvent(data=event.data, event=event.kind, id=str(event.seq))
+        data = event.data
+        if russian and data.get("detail"):
+            data = {**data, "detail": in_russian(data["detail"])}
+        yield ServerSentEvent(data=data, event=event.kind, id=str(event.seq))

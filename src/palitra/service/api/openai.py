@@ -17,6 +17,7 @@ from sqlalchemy import select
 from palitra.errors import InputError, ServiceError
 from palitra.service.api.context import CallerDep, Service, ServiceDep
 from palitra.service.api.files import keep
+from palitra.service.api.jobs import record_accepted
 from palitra.service.jobs.job import OPEN, Job
 from palitra.service.tables import PICTURES
 
@@ -41,6 +42,7 @@ def generate(
     fields = _fields(body)
     fields.setdefault("recipe", "text_to_image")
     job = service.jobs.put(caller.owner, fields)
+    record_accepted(service, caller, job)
     return _answer(service, _wait(service, caller.owner, job))
 
 
@@ -65,6 +67,7 @@ async def edit(
         job = service.jobs.put(
             caller.owner, {**fields, "recipe": "sketch_to_image", "inputs": {"sketch": file}}
         )
+        record_accepted(service, caller, job)
         return _answer(service, _wait(service, caller.owner, job))
 
     return await run_in_threadpool(work)

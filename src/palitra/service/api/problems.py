@@ -10,10 +10,15 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from sqlalchemy.exc import OperationalError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from palitra.errors import BusyError, InputError, PalitraError, ServiceError
+from palitra.service.api.validation import request_sentence
+from palitra.service.russian import in_russian
 
 LOG = logging.getLogger("palitra.api")
 TITLES: dict[str, dict[str, str]] = {
@@ -31,41 +36,88 @@ TITLES: dict[str, dict[str, str]] = {
     "unavailable": {"en": "Not available now", "ru": "Сейчас недоступно"},
     "timeout": {"en": "It takes longer than a request may", "ru": "Это дольше, чем может ждать запрос"},
     "method": {"en": "Not a way to use this address", "ru": "Так к этому адресу нельзя"},
+    "bad_host": {"en": "This name of the server is unknown", "ru": "Сервер не знает такого своего имени"},
+    "bad_origin": {"en": "Another site may not ask this", "ru": "Другому сайту так нельзя"},
+    "too_large": {"en": "The request is too large", "ru": "Запрос слишком большой"},
+    "too_slow": {"en": "The request came too slowly", "ru": "Запрос шёл слишком долго"},
+    "too_many": {"en": "Too many requests", "ru": "Слишком много запросов"},
+    "content_refused": {"en": "This cannot be drawn here", "ru": "Здесь такое не рисуют"},
+    "cancelled": {"en": "It was stopped", "ru": "Остановлено"},
     "internal": {"en": "A fault of ours", "ru": "Наша ошибка"},
 }
+DATABASE = "the database does not answer: try again soon"
+FAULT = "a fault of ours; it is in the log"
+UNREADABLE = "`body` must be readable, got one that is not"
+BY_STATUS = {
+    401: ("no_access", "`Authorization` must hold an API key, or somebody must be logged in"),
+    403: ("no_access", "this is not allowed"),
+    404: ("not_found", "there is nothing at this address"),
+    405: ("method", "this address takes other methods"),
+}
+WITH_FIELDS = ("bad_input", "bad_image", "too_large", "bad_host", "bad_origin", "model_not_found")
+_SENTENCE = re.compile(
+    r"`(?P<field>[^`]+)` (?:(?:must |needs |holds )?(?P<bound>.+?))(?:, (?:got|but) (?P<value>.+))?$",
+    re.DOTALL,
+)
 OPENAI = ("/v1/images/generations", "/v1/images/edits")
-_FIELD = re.compile(r"`([^`]+)`")
 
 
 def language_of(request: Request) -> str:
     """Ru or en, by the first known language in Accept-Language."""
-    for part in request.headers.get("accept-language", "").split(","):
+    return _language(request.headers.get("accept-language", ""))
+
+
+def _language(accepted: str) -> str:
+    for part in accepted.split(","):
         code = part.strip()[:2].lower()
         if code in ("ru", "en"):
             return code
     return "en"
 
 
-def problem(
-    request: Request, status: int, code: str, detail: str, fields: list[str] | None = None, **headers: str
+class Fault(BaseModel):
+    """One field that is not right: what it must be, and what it was."""
+
+    field: str
+    bound: str | None = None
+    value: str | None = None
+
+
+class Problem(BaseModel):
+    """What went wrong, after RFC 9457: a stable `code`, words in the caller's language."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    request: str
+    fields: list[Fault] = []
+
+
+def problem_answer(
+    scope: Scope, status: int, code: str, detail: str, ru: str | None = None, headers: Any = None
 ) -> JSONResponse:
-    """One problem document."""
+    """One problem document. `detail` is English; its Russian form is `ru` or is found."""
+    language = _language(Headers(scope=scope).get("accept-language", ""))
     body: dict[str, Any] = {
         "type": f"urn:palitra:{code}",
-        "title": TITLES.get(code, TITLES["internal"])[language_of(request)],
+        "title": TITLES.get(code, TITLES["internal"])[language],
         "status": status,
         "code": code,
-        "detail": detail,
+        "detail": (ru or in_russian(detail)) if language == "ru" else detail,
+        "request": scope.get("state", {}).get("request", ""),
     }
-    if fields:
-        body["fields"] = fields
+    fault = _SENTENCE.match(detail)
+    if fault and code in WITH_FIELDS:
+        given = {name: value for name, value in fault.groupdict().items() if value is not None}
+        body["fields"] = [Fault(**given).model_dump(exclude_none=True)]
     media = "application/problem+json"
-    if request.url.path in OPENAI:
+    if scope["path"] in OPENAI:
         # the official package reads its own shape, and only from plain JSON
-        body["error"] = {"message": detail, "type": code, "code": code, "param": None}
+        body["error"] = {"message": body["detail"], "type": code, "code": code, "param": None}
         media = "application/json"
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return JSONResponse(body, status, headers=named, media_type=media)
+    return JSONResponse(body, status, headers=dict(headers or {}), media_type=media)
 
 
 def install(app: FastAPI) -> None:
@@ -76,38 +128,29 @@ def install(app: FastAPI) -> None:
         status = (
             error.status if isinstance(error, ServiceError) else 422 if isinstance(error, InputError) else 503
         )
-        text = error.text(language_of(request))
-        fields = _FIELD.findall(str(error))[:1]
+        headers = {}
         if isinstance(error, BusyError):
-            return problem(
-                request, status, error.code, text, fields, retry_after=str(math.ceil(error.retry_after_s))
-            )
-        return problem(request, status, error.code, text, fields)
+            headers["retry-after"] = str(math.ceil(error.retry_after_s))
+        return problem_answer(request.scope, status, error.code, str(error), error.ru, headers)
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-        return problem(request, 422, "bad_input", f"`{field}`: {first['msg']}", [field])
+        return problem_answer(request.scope, 422, "bad_input", request_sentence(error.errors()[0]))
 
     @app.exception_handler(HTTPException)
     def http(request: Request, error: HTTPException) -> JSONResponse:
-        code = {404: "not_found", 405: "method", 401: "no_access", 403: "no_access"}.get(
-            error.status_code, "bad_input" if error.status_code < 500 else "internal"
+        code, detail = BY_STATUS.get(
+            error.status_code,
+            ("bad_input", UNREADABLE) if error.status_code < 500 else ("internal", FAULT),
         )
-        return problem(request, error.status_code, code, str(error.detail), None, **dict(error.headers or {}))
+        return problem_answer(request.scope, error.status_code, code, detail, headers=error.headers)
 
     @app.exception_handler(OperationalError)
     def database(request: Request, error: OperationalError) -> JSONResponse:
         LOG.error("database: %s", error.orig)
-        words = {
-            "en": "the database does not answer: try again soon",
-            "ru": "база не отвечает",
-        }
-        return problem(request, 503, "unavailable", words[language_of(request)], None, retry_after="5")
+        return problem_answer(request.scope, 503, "unavailable", DATABASE, headers={"retry-after": "5"})
 
     @app.exception_handler(Exception)
     def fault(request: Request, error: Exception) -> JSONResponse:
         LOG.exception("fault at %s", request.url.path, exc_info=error)
-        words = {"en": "a fault of ours; it is in the log", "ru": "наша ошибка; она в журнале"}
-        return problem(request, 500, "internal", words[language_of(request)])
+        return problem_answer(request.scope, 500, "internal", FAULT)

@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from sqlalchemy import func, select
 
-from palitra.errors import AccessError
-from palitra.service.api.context import Caller, CallerDep, Service, ServiceDep
+from palitra.service.api.context import CallerDep, OperatorDep, Service, ServiceDep
+from palitra.service.audit import record
 from palitra.service.jobs.pause import is_paused, set_paused
 from palitra.service.tables import JOBS, WORKERS
 
@@ -32,24 +32,19 @@ def look(service: ServiceDep, caller: CallerDep) -> QueueView:
 
 
 @router.post("/pause")
-def pause(service: ServiceDep, caller: CallerDep) -> QueueView:
+def pause(service: ServiceDep, caller: OperatorDep) -> QueueView:
     """Begin nothing new; operators only."""
-    _operator(caller)
     set_paused(service.engine, True)
+    record("queue.paused", caller.owner)
     return _view(service)
 
 
 @router.post("/resume")
-def resume(service: ServiceDep, caller: CallerDep) -> QueueView:
+def resume(service: ServiceDep, caller: OperatorDep) -> QueueView:
     """Go on; operators only."""
-    _operator(caller)
     set_paused(service.engine, False)
+    record("queue.resumed", caller.owner)
     return _view(service)
-
-
-def _operator(caller: Caller) -> None:
-    if caller.role != "operator":
-        raise AccessError("`Authorization` must hold an operator's key", 403)
 
 
 def _view(service: Service) -> QueueView:

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, select
 from palitra.data.notes import Note
 from palitra.service.jobs.job import Job
 from palitra.service.jobs.place import place_of
+from palitra.service.russian import in_russian
 from palitra.service.tables import PICTURES
 
 
@@ -79,9 +80,16 @@ def job_view(engine: Engine, job: Job, language: str = "en") -> JobView:
         eta_s=eta,
         notes=words(job.notes or [], language),
         images=pictures_of(engine, job.id),
-        error=ErrorView(code=job.error_code, detail=job.error or "") if job.error_code else None,
+        error=_error(job, language),
         retry_of=job.retry_of,
     )
+
+
+def _error(job: Job, language: str) -> ErrorView | None:
+    if not job.error_code:
+        return None
+    detail = job.error or ""
+    return ErrorView(code=job.error_code, detail=in_russian(detail) if language == "ru" else detail)
 
 
 def pictures_of(engine: Engine, job: str) -> list[PictureView]:
