@@ -3,6 +3,7 @@ import time
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 
 from palitra.service.api.views import pictures_of
 from palitra.service.jobs.events import events_after
@@ -233,3 +234,24 @@ def test_an_ended_job_is_not_drawn_again(store, engine, desk, work, state):
         connection.execute(update(JOBS).values(state=state))
     assert desk.perform(job.id) is True
     assert desk.painter.batches == []
+
+
+@pytest.mark.parametrize("method", ["job", "begin", "progress", "picture", "settle", "end"])
+def test_a_lost_database_loses_no_job_and_counts_no_crash(store, ledger, desk, work, monkeypatch, method):
+    """Each entry fails once, as when the server restarts; the job is drawn all the same."""
+    monkeypatch.setattr("palitra.service.workers.desk.AGAIN_S", 0.01)
+    real, calls = getattr(ledger, method), []
+
+    def lost_once(*args):
+        calls.append(args)
+        if len(calls) == 1:
+            raise OperationalError("UPDATE", {}, Exception("the server closed the connection"))
+        return real(*args)
+
+    job = store.put("ann", wish(seed=5))
+    monkeypatch.setattr(ledger, method, lost_once)
+    work(job)
+    monkeypatch.undo()
+    done = store.get("ann", job.id)
+    assert (done.state, done.crashes) == ("done", 0)
+    assert len(calls) >= 2

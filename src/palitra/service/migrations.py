@@ -94,7 +94,7 @@ def _add_missing(connection: Connection, metadata: MetaData) -> None:
 
 
 def _add_column(connection: Connection, table: Table, column: Column[object]) -> None:
-    default = column.default.arg if column.default is not None and column.default.is_scalar else None
+    default = getattr(column.default, "arg", None) if column.default and column.default.is_scalar else None
     assert column.nullable or default is not None, f"{table.name}.{column.name} needs a step of its own"
     shape = str(CreateColumn(column).compile(dialect=connection.dialect)).strip()
     if default is not None:

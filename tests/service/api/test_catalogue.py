@@ -29,7 +29,7 @@ def test_models(client):
 def test_health(client, app):
     assert client.get("/healthz").json()["status"] == "ok"
     assert client.get("/readyz").status_code == 503
-    from palitra.service.workers.worker import beat
+    from palitra.service.workers.heartbeat import beat
 
     beat(app.state.service.engine, "w", "cpu", [])
     assert client.get("/readyz").json() == {"status": "ready", "workers": 1}

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from dbos import DBOSClient
-from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from palitra.errors import BusyError, ConflictError, InputError, NotFoundError
@@ -191,13 +191,21 @@ class JobStore:
 
 
 def end_job(
-    engine: Engine, job: str, state: State, code: str | None = None, error: str | None = None
+    engine: Engine,
+    job: str,
+    state: State,
+    code: str | None = None,
+    error: str | None = None,
+    mine: ColumnElement[bool] | None = None,
 ) -> bool:
-    """Move an open job to its end and tell it; False when it had ended already, so that one caller wins."""
+    """Move an open job to its end and tell it; False when it had ended already, so that one caller wins.
+
+    `mine` narrows it to a job that the caller may still write.
+    """
     with engine.begin() as connection:
         changed = connection.execute(
             update(JOBS)
-            .where(JOBS.c.id == job, JOBS.c.state.in_(OPEN))
+            .where(JOBS.c.id == job, JOBS.c.state.in_(OPEN), true() if mine is None else mine)
             .values(state=state, finished_at=time.time(), error_code=code, error=error and error[:1000])
         ).rowcount
         if not changed:

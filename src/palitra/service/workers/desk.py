@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from palitra.errors import OutOfMemoryError, PalitraError
 from palitra.recipes.generate import LARGEST_BATCH
@@ -20,6 +22,8 @@ LINGER_S = 0.05
 """How long a lone job waits for company."""
 TELL_S = 0.25
 WATCH_S = 0.1
+AGAIN_S = 1.0
+"""Between two looks at a job that cannot be worked on here now."""
 
 
 class Painter(Protocol):
@@ -100,15 +104,29 @@ class Desk:
             thread.start()
 
     def perform(self, job_id: str) -> bool:
-        """Wait until the job is over; False when the desk stopped first and it must be taken up again."""
+        """Return when the job is over; False when the desk stopped first and it must be taken up again.
+
+        A job that another worker runs, and one whose database is away, is asked for again and again: to
+        return earlier would tell DBOS that nobody needs to work on it any more.
+        """
+        while True:
+            try:
+                if self._perform_once(job_id):
+                    return True
+            except DBAPIError:
+                LOG.warning("job %s: the database does not answer", job_id)
+            if self._stopping.wait(AGAIN_S):
+                return False
+
+    def _perform_once(self, job_id: str) -> bool:
         job = self.ledger.job(job_id)
         if job is None:
             return True
         if job.crashes >= self.most_crashes:
-            LOG.error("job %s took its worker down %d times", job.id, job.crashes)
             words = f"the job took its worker down {job.crashes} times and is not tried again"
-            self.ledger.end(job.id, "failed", "poison", words)
-            return True
+            if self.ledger.end(job.id, "failed", "poison", words):
+                LOG.error("job %s took its worker down %d times", job.id, job.crashes)
+            return self.ledger.job(job_id) is None
         ticket = Ticket(job)
         with self._changed:
             if self._stopping.is_set():
@@ -144,18 +162,36 @@ class Desk:
             if not batch:
                 continue
             self._now = batch
+            ids = [t.job.id for t in batch]
             try:
                 self._draw(batch)
+            except (OperationalError, InterfaceError):
+                LOG.exception("jobs %s: the database was lost; they wait again", ids)
+                self._write(lambda: self.ledger.hand_back(ids))  # noqa: B023 - called at once
             except Exception:
-                LOG.exception("jobs %s", [t.job.id for t in batch])
-                for ticket in batch:
-                    self.ledger.end(ticket.job.id, "failed", "internal", "a fault of ours; it is in the log")
+                LOG.exception("jobs %s", ids)
+                for job in ids:
+                    words = "a fault of ours; it is in the log"
+                    self._write(lambda: self.ledger.end(job, "failed", "internal", words))  # noqa: B023
             finally:
                 self._now = []
-                self._gone -= {t.job.id for t in batch}
+                self._gone -= set(ids)
+                self.ledger.forget(ids)
                 for ticket in batch:
                     self._served[ticket.job.owner] = time.monotonic()
                     ticket.over.set()
+
+    def _write(self, entry: Callable[[], object]) -> None:
+        """Make an entry as soon as the database is there; the desk can do nothing else meanwhile."""
+        while True:
+            try:
+                entry()
+            except DBAPIError:
+                LOG.warning("the database does not answer")
+                if self._stopping.wait(AGAIN_S):
+                    return
+            else:
+                return
 
     def _next(self) -> list[Ticket]:
         """The fair next job and its mates: priority first, then the owner served longest ago, then age."""
@@ -189,9 +225,12 @@ class Desk:
         return job.crashes == 0 and self.painter.together(job)
 
     def _draw(self, batch: list[Ticket]) -> None:
+        begun = self.ledger.begin([t.job.id for t in batch])
+        batch = [t for t in batch if t.job.id in begun]
+        if not batch:
+            return
         jobs = [t.job for t in batch]
         ids = [job.id for job in jobs]
-        self.ledger.begin(ids)
         try:
             self.painter.paint(jobs, _Telling(self, jobs))
         except PalitraError as error:

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from dbos import DBOS, DBOSPortableJSONSerializer
-from sqlalchemy import Engine, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 
 from palitra.service.database import migrate, open_database
 from palitra.service.files.blobs import BlobStore
@@ -21,8 +20,8 @@ from palitra.service.files.retention import sweep
 from palitra.service.jobs.durable import APPLICATION, QUEUE, VERSION, WORKFLOW, quiet_dbos, system_url
 from palitra.service.jobs.place import learn_time
 from palitra.service.settings import Settings
-from palitra.service.tables import WORKERS
 from palitra.service.workers.desk import Desk, Painter
+from palitra.service.workers.heartbeat import beat, bury, release, retire, silent_workers
 from palitra.service.workers.ledger import Ledger
 
 LOG = logging.getLogger("palitra.worker")
@@ -55,7 +54,7 @@ class Worker:
         self.painter = factory(settings, self.blobs)
         self.ledger = Ledger(self.engine, self.blobs, self.id)
         self.desk = Desk(self.painter, self.ledger, settings.most_crashes, settings.previews)
-        self._stop = threading.Event()
+        self._stop, self._finished = threading.Event(), threading.Event()
         self._next_sweep = 0.0
 
     def run(self) -> None:
@@ -63,17 +62,28 @@ class Worker:
         signal.signal(signal.SIGTERM, self._asked)
         signal.signal(signal.SIGINT, self._asked)
         self.desk.start()
+        release(self.engine, self.id)  # of an earlier process: any worker may begin them
+        # before the first job is claimed, so that nobody takes us for a dead one
+        beat(self.engine, self.id, self.settings.device, [])
         self._launch()
-        beat = threading.Thread(target=self._live, name="heartbeat", daemon=True)
-        beat.start()
+        living = threading.Thread(target=self._live, name="heartbeat", daemon=True)
+        living.start()
         LOG.info("worker %s is ready", self.id)
         self._stop.wait()
-        self.desk.stop()
-        with self.engine.begin() as connection:
-            connection.execute(delete(WORKERS).where(WORKERS.c.id == self.id))
+        self._finish(living)
         logging.shutdown()
         # workflow threads still wait at the desk on purpose: their jobs stay pending and are taken up again
         os._exit(0)
+
+    def _finish(self, living: threading.Thread) -> None:
+        LOG.info("worker %s stops: what runs has %g s to finish", self.id, self.settings.grace_s)
+        try:
+            self.desk.stop(self.settings.grace_s)
+            self._finished.set()
+            living.join(self.settings.heartbeat_s)
+            retire(self.engine, self.id)
+        except DBAPIError:
+            LOG.warning("the database does not answer: jobs are taken up when this worker is found silent")
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
         self._stop.set()
@@ -114,18 +124,28 @@ class Worker:
             learn_time(self.engine, key, seconds)
 
     def _live(self) -> None:
-        """Renew the heartbeat; take over the jobs of workers that are silent."""
-        while not self._stop.is_set():
+        """Renew the heartbeat until all is handed back; take over the jobs of workers that are silent."""
+        while not self._finished.is_set():
             try:
                 beat(self.engine, self.id, self.settings.device, [])
-                for dead in silent_workers(self.engine, self.settings.dead_after_s):
-                    if take_over(self.engine, dead, self.settings.dead_after_s):
-                        LOG.warning("worker %s is silent: its jobs are taken up again", dead)
-                        DBOS._recover_pending_workflows([dead])
+                if not self._stop.is_set():
+                    self._take_over()
             except Exception:
                 LOG.exception("no heartbeat")
             self._sweep()
-            self._stop.wait(self.settings.heartbeat_s)
+            self._finished.wait(self.settings.heartbeat_s)
+
+    def _take_over(self) -> None:
+        claimed = DBOS.list_workflows(status="PENDING", queue_name=QUEUE, load_input=False, load_output=False)
+        holders = {str(flow.executor_id) for flow in claimed}
+        for dead in silent_workers(self.engine, self.settings.dead_after_s, holders):
+            if dead == self.id:
+                continue
+            freed = DBOS._recover_pending_workflows([dead])
+            release(self.engine, dead)
+            bury(self.engine, dead, self.settings.dead_after_s)
+            if freed:
+                LOG.warning("worker %s is silent: its %d jobs wait again", dead, len(freed))
 
     def _sweep(self) -> None:
         """Once an hour, delete what is past its time."""
@@ -138,27 +158,3 @@ class Worker:
             LOG.exception("cannot delete what is past its time")
         else:
             LOG.info("past their time: %d jobs, %d uploads, %d files", swept.jobs, swept.files, swept.blobs)
-
-
-def beat(engine: Engine, worker: str, device: str, models: list[str]) -> None:
-    """Say that a worker lives."""
-    now = time.time()
-    dialect = sqlite if engine.dialect.name == "sqlite" else postgresql
-    new = dialect.insert(WORKERS).values(id=worker, device=device, models=models, started_at=now, beat_at=now)
-    with engine.begin() as connection:
-        connection.execute(
-            new.on_conflict_do_update(index_elements=["id"], set_={"beat_at": now, "models": models})
-        )
-
-
-def silent_workers(engine: Engine, after_s: float) -> list[str]:
-    """Workers whose heartbeat is older than `after_s`."""
-    with engine.connect() as connection:
-        return list(connection.scalars(select(WORKERS.c.id).where(WORKERS.c.beat_at < time.time() - after_s)))
-
-
-def take_over(engine: Engine, dead: str, after_s: float) -> bool:
-    """Claim a silent worker's jobs; of several live workers one wins."""
-    with engine.begin() as connection:
-        gone = delete(WORKERS).where(WORKERS.c.id == dead, WORKERS.c.beat_at < time.time() - after_s)
-        return connection.execute(gone).rowcount == 1
