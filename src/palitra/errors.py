@@ -5,7 +5,8 @@ PalitraError                      exit code 1: a fault of ours or of the machine
 │   ├── ImageError                the picture cannot be used
 │   ├── WeightsError              the weights cannot be used
 │   ├── ModelNotFoundError        no such model, or its files are not here
-│   └── ComposeError              two parts that cannot work together
+│   ├── ComposeError              two parts that cannot work together
+│   └── ContentRefusedError       a filter of the operator refuses the words or the picture
 ├── OutOfMemoryError              the device is full
 ├── DiskError                     a file cannot be written
 ├── ServiceError                  the service cannot do that now
@@ -66,6 +67,12 @@ class ComposeError(InputError):
     """Parts that cannot be combined; the message names both."""
 
     code = "cannot_combine"
+
+
+class ContentRefusedError(InputError):
+    """Words or a picture that a filter of the operator refuses; nobody is told by which entry."""
+
+    code = "content_refused"
 
 
 class OutOfMemoryError(PalitraError):

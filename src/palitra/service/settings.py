@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     rate_addresses: float = Field(default=4, ge=1, description="One address: so many callers' requests.")
     uploads_per_hour: int = Field(default=600, ge=0, description="Of one caller; 0: no bound.")
 
+    filters: tuple[str, ...] = Field(default=(), description="Content filters: words, or plug-ins by name.")
+    filter_words: Path | None = Field(default=None, description="The list of the filter `words`.")
+
     log: Literal["text", "json"] = Field(default="text", description="Logs for people or for machines.")
     audit: Path | None = Field(default=None, description="File of audit lines; else with the other logs.")
     audit_prompts: bool = Field(default=False, description="Audit lines hold the prompts of jobs.")

@@ -17,6 +17,7 @@ from palitra.service.api.hub import EventHub
 from palitra.service.database import migrate, open_database
 from palitra.service.files.blobs import BlobStore
 from palitra.service.files.intake import Decoder
+from palitra.service.filters.filter import Filters
 from palitra.service.jobs.durable import open_client
 from palitra.service.jobs.store import JobStore
 from palitra.service.keys import find_key
@@ -37,15 +38,18 @@ class Service:
     blobs: BlobStore
     decoder: Decoder
     hub: EventHub
+    filters: Filters
 
     @classmethod
     def open(cls, settings: Settings) -> Service:
         """Open everything; the database is brought up to date."""
+        filters = Filters.open(settings)
         engine = open_database(settings.database_url)
         migrate(engine, settings.database_url)
         client = open_client(settings.database_url)
         jobs = JobStore(engine, client, settings)
-        return cls(settings, engine, client, jobs, BlobStore(settings.store_url), Decoder(), EventHub(engine))
+        blobs = BlobStore(settings.store_url)
+        return cls(settings, engine, client, jobs, blobs, Decoder(), EventHub(engine), filters)
 
     def close(self) -> None:
         """Close everything."""

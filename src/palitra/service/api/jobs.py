@@ -10,7 +10,8 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import select
 
 from palitra.errors import NotFoundError
-from palitra.service.api.context import Caller, CallerDep, Service, ServiceDep
+from palitra.service.api.acceptance import accept_again, accept_job
+from palitra.service.api.context import CallerDep, ServiceDep
 from palitra.service.api.problems import language_of
 from palitra.service.api.views import JobView, Page, job_view
 from palitra.service.audit import record
@@ -38,8 +39,7 @@ def accept(
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
 ) -> JobView:
     """Accept a job. With an `Idempotency-Key` the same request is accepted once, however often it is sent."""
-    job = service.jobs.put(caller.owner, wish, idempotency_key=idempotency_key)
-    record_accepted(service, caller, job)
+    job = accept_job(service, caller, wish, idempotency_key)
     response.headers["location"] = f"/v1/jobs/{job.id}"
     return job_view(service.engine, job, language_of(request))
 
@@ -76,9 +76,7 @@ def cancel(job: str, request: Request, service: ServiceDep, caller: CallerDep) -
 @router.post("/{job}/retry", status_code=202)
 def retry(job: str, request: Request, service: ServiceDep, caller: CallerDep) -> JobView:
     """The same wish with the same seeds as a new job."""
-    again = service.jobs.retry(caller.owner, job)
-    record_accepted(service, caller, again)
-    return job_view(service.engine, again, language_of(request))
+    return job_view(service.engine, accept_again(service, caller, job), language_of(request))
 
 
 @router.delete("/{job}", status_code=204)
@@ -102,12 +100,6 @@ def preview(job: str, request: Request, service: ServiceDep, caller: CallerDep) 
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers={"etag": tag})
     return Response(row.jpeg, media_type="image/jpeg", headers={"etag": tag, "cache-control": "no-cache"})
-
-
-def record_accepted(service: Service, caller: Caller, job: Job) -> None:
-    """Tell the audit log of a job; its prompt only where the operator wants that."""
-    prompt = job.params["prompt"] if service.settings.audit_prompts else None
-    record("job.accepted", caller.owner, job=job.id, recipe=job.recipe, retry_of=job.retry_of, prompt=prompt)
 
 
 def own_job(job: str, service: ServiceDep, caller: CallerDep) -> Job:

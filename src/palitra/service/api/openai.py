@@ -15,9 +15,9 @@ from fastapi import APIRouter, Body, Form, Request, UploadFile
 from sqlalchemy import select
 
 from palitra.errors import InputError, ServiceError
+from palitra.service.api.acceptance import accept_job
 from palitra.service.api.context import CallerDep, Service, ServiceDep
 from palitra.service.api.files import keep
-from palitra.service.api.jobs import record_accepted
 from palitra.service.jobs.job import OPEN, Job
 from palitra.service.tables import PICTURES
 
@@ -41,8 +41,7 @@ def generate(
     """Pictures from words, as base64 PNG files."""
     fields = _fields(body)
     fields.setdefault("recipe", "text_to_image")
-    job = service.jobs.put(caller.owner, fields)
-    record_accepted(service, caller, job)
+    job = accept_job(service, caller, fields)
     return _answer(service, _wait(service, caller.owner, job))
 
 
@@ -64,10 +63,8 @@ async def edit(
     def work() -> dict[str, Any]:
         file = keep(service, caller, data).id
         fields = _fields({k: _number(v) for k, v in given.items()})
-        job = service.jobs.put(
-            caller.owner, {**fields, "recipe": "sketch_to_image", "inputs": {"sketch": file}}
-        )
-        record_accepted(service, caller, job)
+        wish = {**fields, "recipe": "sketch_to_image", "inputs": {"sketch": file}}
+        job = accept_job(service, caller, wish)
         return _answer(service, _wait(service, caller.owner, job))
 
     return await run_in_threadpool(work)

@@ -1,0 +1,1 @@
+"""What may be drawn and shown: filters of prompts and of pictures, shipped or plugged in."""
