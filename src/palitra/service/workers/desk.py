@@ -15,6 +15,7 @@ from palitra.errors import OutOfMemoryError, PalitraError
 from palitra.recipes.generate import LARGEST_BATCH
 from palitra.recipes.picture import Picture
 from palitra.service.jobs.job import Job
+from palitra.service.logs import about_jobs
 from palitra.service.workers.ledger import Ledger
 
 LOG = logging.getLogger("palitra.worker")
@@ -232,7 +233,9 @@ class Desk:
         jobs = [t.job for t in batch]
         ids = [job.id for job in jobs]
         try:
-            self.painter.paint(jobs, _Telling(self, jobs))
+            with about_jobs(*ids):
+                LOG.info("drawing: %s, jobs: %d", jobs[0].recipe, len(jobs))
+                self.painter.paint(jobs, _Telling(self, jobs))
         except PalitraError as error:
             self.ledger.settle(ids)
             if len(batch) > 1:
@@ -251,6 +254,8 @@ class Desk:
             return
         if isinstance(error, OutOfMemoryError):
             LOG.warning("job %s: %s", job.id, error)
+        else:
+            LOG.info("job %s failed: %s", job.id, error.code)
         self.ledger.end(job.id, "failed", error.code, str(error))
 
     def _watch(self) -> None:
