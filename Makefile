@@ -1,4 +1,4 @@
-# The two commands: `make run` makes the first picture, `make test` runs every test.
+# The two commands: `make run` starts palitra with its web page, `make test` runs every test.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,10 +7,12 @@ BIN := $(VENV)/bin
 
 install: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+PAGE := $(shell find web -name node_modules -prune -o -type f -print)
+
+$(VENV)/.installed: pyproject.toml constraints.txt $(PAGE)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[service,bot]'
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
@@ -18,7 +20,7 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	touch $@
 
 run: install
-	$(BIN)/palitra sketch examples/sketches/giraffe.png --prompt "a photo of a giraffe" -n 4 --seed 1 --sheet --out out
+	$(BIN)/palitra serve
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest
@@ -29,4 +31,4 @@ lint: $(VENV)/.installed-test
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) out build
+	rm -rf $(VENV) out build web/node_modules src/palitra/service/page

@@ -124,6 +124,9 @@ export const api = {
 
 export const pictureUrl = (id: string, width?: number): string =>
   width ? `/v1/images/${id}?format=webp&width=${width}` : `/v1/images/${id}`;
+/** For showing large: small pictures come smoothly enlarged, which browsers do worse. */
+export const largeUrl = (picture: Picture): string =>
+  picture.width < 256 ? pictureUrl(picture.id, 512) : pictureUrl(picture.id);
 export const fileUrl = (id: string): string => `/v1/files/${id}`;
 export const previewUrl = (job: string, seq: number): string =>
   `/v1/jobs/${job}/preview?seq=${seq}`;

@@ -73,7 +73,6 @@ export function Page() {
         className="page"
         style={{ transform: `translate(${view.x}px, ${view.y}px) scale(${view.scale})` }}
       >
-        {/* biome-ignore lint/a11y/useSemanticElements: a page that is drawn on has no element of its own */}
         <div
           className="page-touch"
           role="application"

@@ -49,7 +49,11 @@ export function blank(side: number): CanvasRenderingContext2D {
 }
 
 /** Where a picture lies when it is fitted into the square page. */
-export function fit(width: number, height: number, side: number): [number, number, number, number] {
+export function placeOf(
+  width: number,
+  height: number,
+  side: number,
+): [number, number, number, number] {
   const scale = side / Math.max(width, height);
   const [w, h] = [width * scale, height * scale];
   return [(side - w) / 2, (side - h) / 2, w, h];
@@ -78,7 +82,7 @@ export function placePicture(context: CanvasRenderingContext2D, picture: ImageBi
   const side = context.canvas.width;
   context.fillStyle = cornerColour(picture);
   context.fillRect(0, 0, side, side);
-  context.drawImage(picture, ...fit(picture.width, picture.height, side));
+  context.drawImage(picture, ...placeOf(picture.width, picture.height, side));
 }
 
 interface Kept {
@@ -111,7 +115,10 @@ export class Painter {
       placePicture(context, pictures.drawing);
     if (pictures.photo && !shown.hidden.includes("photo")) {
       context.globalAlpha = shown.photoOpacity;
-      context.drawImage(pictures.photo, ...fit(pictures.photo.width, pictures.photo.height, side));
+      context.drawImage(
+        pictures.photo,
+        ...placeOf(pictures.photo.width, pictures.photo.height, side),
+      );
       context.globalAlpha = 1;
     }
     for (const layer of ["colour", "sketch", "mask"] as const) {

@@ -30,31 +30,31 @@ export function Create() {
   const drawn = recipe.inputs.length > 0;
   return (
     <div className="create" data-drawn={drawn}>
-      <div className="make">
+      <div className="say">
         <Recipes recipes={recipes.data} />
-        {drawn && (
-          <section className="easel" aria-label={say("canvasLabel")} data-dropping={dropping}>
-            <Toolbar />
-            <div className="easel-page">
-              <Page />
-              {blank && (
-                <p className="easel-empty" aria-hidden>
-                  <strong>{say("emptyTitle")}</strong>
-                  {say("emptyText")}
-                </p>
-              )}
-            </div>
-            <ExampleSketches />
-          </section>
-        )}
         <Prompt
           field={recipe.schema.properties.prompt}
           busy={draw.isPending}
           ideas={!drawn}
           submit={() => draw.mutate(undefined)}
         />
-        <Dials recipe={recipe} />
       </div>
+      {drawn && (
+        <section className="easel" aria-label={say("canvasLabel")} data-dropping={dropping}>
+          <Toolbar />
+          <div className="easel-page">
+            <Page />
+            {blank && (
+              <p className="easel-empty" aria-hidden>
+                <strong>{say("emptyTitle")}</strong>
+                {say("emptyText")}
+              </p>
+            )}
+          </div>
+          <ExampleSketches />
+        </section>
+      )}
+      <Dials recipe={recipe} />
       <div className="see">
         <Result draw={(once) => draw.mutate(once)} />
         <History />

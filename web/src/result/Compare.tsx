@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { fileUrl, pictureUrl } from "../api/client";
+import { fileUrl, largeUrl } from "../api/client";
 import type { Picture } from "../api/types";
 import { useSpeech } from "../shell/settings";
 
@@ -16,7 +16,7 @@ export function Compare({ picture, input, name }: Props) {
   return (
     <div className="compare">
       <div className="stage">
-        <img className="picture" src={pictureUrl(picture.id)} alt={say("pictureOf", { name })} />
+        <img className="picture" src={largeUrl(picture)} alt={say("pictureOf", { name })} />
         {input && (
           <>
             <img

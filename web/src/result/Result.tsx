@@ -1,5 +1,5 @@
 import { ImageOff, Sparkles, X } from "lucide-react";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { api } from "../api/client";
 import { isOpen, type Job } from "../api/types";
 import { useSettings, useSpeech } from "../shell/settings";
@@ -17,11 +17,25 @@ interface Props {
 export function Result({ draw }: Props) {
   const say = useSpeech();
   const { job, seen } = useJob();
+  const section = useRef<HTMLElement>(null);
+  const id = job?.id;
+  const shownFirst = useRef<string | undefined>(undefined);
+  useEffect(() => {
+    // on a phone the picture is below: a job that was just sent is brought into view
+    if (
+      id &&
+      shownFirst.current !== undefined &&
+      shownFirst.current !== id &&
+      window.innerWidth <= 900
+    )
+      section.current?.scrollIntoView({ behavior: "smooth" });
+    shownFirst.current = id ?? "";
+  }, [id]);
   const cancel = useCall(api.cancel, ["job", "jobs"]);
   const open = job !== undefined && isOpen(job);
   const state = open ? (seen.state ?? job.state) : job?.state;
   return (
-    <section className="result" aria-label={say("result")}>
+    <section className="result" ref={section} aria-label={say("result")}>
       <header className="result-head">
         <h2>{job ? String(job.params.prompt) : say("result")}</h2>
         {state && (
