@@ -1,8 +1,10 @@
 import time
 
+import pytest
 from sqlalchemy import select, update
 
-from palitra.service.files.retention import DAY_S, sweep
+from palitra.errors import NotFoundError
+from palitra.service.files.retention import DAY_S, sweep, sweep_orphans
 from palitra.service.tables import FILES, JOBS, PICTURES
 from tests.service.conftest import wish
 from tests.service.test_store import give_file
@@ -55,3 +57,25 @@ def test_uploads_go_unless_a_kept_job_draws_from_them(store, engine, blobs):
     assert sweep(engine, blobs, 30, LATER).files == 1
     with engine.connect() as connection:
         assert list(connection.scalars(select(FILES.c.id))) == [file]
+
+
+def test_workflows_of_swept_jobs_go_too(store, engine, blobs, work):
+    job = store.put("ann", wish())
+    work(job)
+    sweep(engine, blobs, 30, LATER, store.client.delete_workflows)
+    assert store.client.list_workflows(workflow_ids=[job.id]) == []
+
+
+def test_bytes_that_nothing_names_go_after_a_day(store, engine, blobs, work, settings):
+    job = store.put("ann", wish())
+    work(job)
+    file, orphan = blobs.put(b"upload"), blobs.put(b"orphan")
+    give_file(engine, "ann", file)
+    stranger = settings.folder / "files" / "README"
+    stranger.write_text("not ours")
+    assert sweep_orphans(engine, blobs) == 0
+    assert sweep_orphans(engine, blobs, time.time() + 2 * DAY_S) == 1
+    assert len(kept(settings)) == 2
+    assert stranger.exists()
+    with pytest.raises(NotFoundError):
+        blobs.get(orphan)

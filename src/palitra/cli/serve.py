@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -38,6 +40,8 @@ def serve(
     set_up(settings.log, settings.audit)
     app = create_app(settings)
     supervisor = Supervisor(workers)
+    # uvicorn raises SIGTERM again when it has stopped: it must not end us before the workers have
+    signal.signal(signal.SIGTERM, _leave)
     supervisor.start()
     sys.stdout.write(f"palitra: http://{settings.host}:{settings.port} (API: /docs), Ctrl-C stops\n")
     sys.stdout.flush()
@@ -51,7 +55,11 @@ def serve(
             server_header=False,
         )
     finally:
-        supervisor.stop()
+        supervisor.stop(settings.grace_s + 5)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
 
 
 def worker(

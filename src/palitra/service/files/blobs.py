@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from palitra.errors import DiskError, NotFoundError
+
+CHUNK = 500
 
 
 class BlobStore:
@@ -52,12 +55,22 @@ class BlobStore:
         except FileNotFoundError:
             return
 
+    def unchanged_since(self, when: float) -> Iterator[list[str]]:
+        """Names of all blobs written before `when` (UTC seconds), some hundreds at a time."""
+        for chunk in self._store.list(chunk_size=CHUNK):
+            names = [(Path(meta["path"]).name, meta["last_modified"].timestamp()) for meta in chunk]
+            yield [name for name, at in names if at < when and _is_name(name)]
+
 
 def _path(name: str) -> str:
     """Names are our own hashes: no user ever names a path."""
-    if len(name) != 64 or set(name) - set("0123456789abcdef"):
+    if not _is_name(name):
         raise NotFoundError(f"`file` must be the id of a kept file, got {name[:64]!r}")
     return f"{name[:2]}/{name}"
+
+
+def _is_name(name: str) -> bool:
+    return len(name) == 64 and not set(name) - set("0123456789abcdef")
 
 
 def _reason(error: Exception) -> str:

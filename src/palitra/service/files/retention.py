@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, delete, exists, select
@@ -24,9 +25,16 @@ class Swept:
     blobs: int
 
 
-def sweep(engine: Engine, blobs: BlobStore, keep_days: float, now: float | None = None) -> Swept:
+def sweep(
+    engine: Engine,
+    blobs: BlobStore,
+    keep_days: float,
+    now: float | None = None,
+    forget: Callable[[list[str]], None] = lambda jobs: None,
+) -> Swept:
     """Delete ended jobs and uploads older than `keep_days`; jobs with a favourite picture stay.
 
+    `forget` is told the jobs whose rows are gone, so that their workflows go too.
     Blobs go after their rows: a stop in between leaves bytes without a name, never a name without bytes.
     """
     before = (time.time() if now is None else now) - keep_days * DAY_S
@@ -43,9 +51,27 @@ def sweep(engine: Engine, blobs: BlobStore, keep_days: float, now: float | None 
             free = named - _still_named(connection, named)
         for blob in free:
             blobs.delete(blob)
+        if old:
+            forget(old)
         jobs, files, gone = jobs + len(old), files + len(uploads), gone + len(free)
         if len(old) < CHUNK and len(uploads) < CHUNK:
             return Swept(jobs, files, gone)
+
+
+def sweep_orphans(engine: Engine, blobs: BlobStore, now: float | None = None) -> int:
+    """Delete blobs that nothing names: left by a stop between a blob and its row, or a row and its blob.
+
+    Young ones stay: their row may still be about to be written. Returns how many went.
+    """
+    before = (time.time() if now is None else now) - DAY_S
+    gone = 0
+    for names in blobs.unchanged_since(before):
+        with engine.connect() as connection:
+            orphans = set(names) - _still_named(connection, set(names))
+        for blob in orphans:
+            blobs.delete(blob)
+        gone += len(orphans)
+    return gone
 
 
 def _old_jobs(connection: Connection, before: float) -> list[str]:

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable
 from types import FrameType
 
@@ -16,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from palitra.service.database import migrate, open_database
 from palitra.service.files.blobs import BlobStore
-from palitra.service.files.retention import sweep
+from palitra.service.files.retention import sweep, sweep_orphans
 from palitra.service.jobs.durable import APPLICATION, QUEUE, VERSION, WORKFLOW, quiet_dbos, system_url
 from palitra.service.jobs.place import learn_time
 from palitra.service.settings import Settings
@@ -25,6 +24,8 @@ from palitra.service.workers.heartbeat import beat, bury, release, retire, silen
 from palitra.service.workers.ledger import Ledger
 
 LOG = logging.getLogger("palitra.worker")
+TIDY_S = 3600.0
+TIDY_S = 3600.0
 PainterFactory = Callable[[Settings, BlobStore], Painter]
 
 
@@ -55,7 +56,6 @@ class Worker:
         self.ledger = Ledger(self.engine, self.blobs, self.id)
         self.desk = Desk(self.painter, self.ledger, settings.most_crashes, settings.previews)
         self._stop, self._finished = threading.Event(), threading.Event()
-        self._next_sweep = 0.0
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT; then finish what can be finished soon and hand back the rest."""
@@ -68,6 +68,8 @@ class Worker:
         self._launch()
         living = threading.Thread(target=self._live, name="heartbeat", daemon=True)
         living.start()
+        # apart from the heartbeat: a store with a million files takes longer than a worker may be silent
+        threading.Thread(target=self._tidy, name="tidy", daemon=True).start()
         LOG.info("worker %s is ready", self.id)
         self._stop.wait()
         self._finish(living)
@@ -132,7 +134,6 @@ class Worker:
                     self._take_over()
             except Exception:
                 LOG.exception("no heartbeat")
-            self._sweep()
             self._finished.wait(self.settings.heartbeat_s)
 
     def _take_over(self) -> None:
@@ -147,14 +148,15 @@ class Worker:
             if freed:
                 LOG.warning("worker %s is silent: its %d jobs wait again", dead, len(freed))
 
-    def _sweep(self) -> None:
-        """Once an hour, delete what is past its time."""
-        if time.monotonic() < self._next_sweep:
-            return
-        self._next_sweep = time.monotonic() + 3600
-        try:
-            swept = sweep(self.engine, self.blobs, self.settings.keep_days)
-        except Exception:
-            LOG.exception("cannot delete what is past its time")
-        else:
-            LOG.info("past their time: %d jobs, %d uploads, %d files", swept.jobs, swept.files, swept.blobs)
+    def _tidy(self) -> None:
+        """At the start and every hour, delete what is past its time, and bytes that nothing names."""
+        while not self._stop.is_set():
+            try:
+                swept = sweep(self.engine, self.blobs, self.settings.keep_days, forget=DBOS.delete_workflows)
+                orphans = sweep_orphans(self.engine, self.blobs)
+            except Exception:
+                LOG.exception("cannot delete what is past its time")
+            else:
+                counts = (swept.jobs, swept.files, swept.blobs + orphans)
+                LOG.info("past their time: %d jobs, %d uploads, %d files", *counts)
+            self._stop.wait(TIDY_S)
