@@ -97,8 +97,10 @@ def open_image(
                 _check_size(file.size, name, max_pixels, min_side, max_side)
                 return _decode(file, name)
         except _DAMAGE as error:
-            fault = f"got one that is cut short or corrupt: {_reason(error)}"
-            raise ImageError(f"`{name}` must be an undamaged picture, {fault}") from error
+            raise ImageError(
+                f"`{name}` must be an undamaged picture, got one that is cut short or corrupt: "
+                f"{_reason(error)}"
+            ) from error
 
 
 def to_tensor(image: Image.Image) -> Tensor:

@@ -11,7 +11,10 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from typing import Final
 
+PHRASED: Final = ("kind", "state", "formats", "names")
+"""Slots whose values are words of ours; what people handed in is never touched."""
 _SLOT = re.compile(r"\\\{(\w+)\\\}")
 
 
@@ -21,8 +24,10 @@ def in_russian(sentence: str) -> str:
     for form, russian in forms:
         found = form.fullmatch(sentence)
         if found:
-            values = {name: phrases.get(value, value) for name, value in found.groupdict().items()}
-            return russian.format(**values)
+            values = found.groupdict()
+            return russian.format(
+                **values | {n: phrases.get(values[n], values[n]) for n in PHRASED if n in values}
+            )
     return sentence
 
 

@@ -1,10 +1,12 @@
 import pytest
 
 from palitra.service.api.views import pictures_of
+from palitra.service.filters import filter as filter_module
 from palitra.service.filters.filter import Filters
 from palitra.service.filters.screen import ScreenedPainter, screened
 from palitra.service.jobs.events import events_after
 from palitra.service.workers.desk import Desk
+from palitra.service.workers.worker import Worker
 from tests.service.conftest import wish
 from tests.service.fake_painter import FakePainter
 
@@ -49,3 +51,11 @@ def test_there_are_no_previews(store, work, engine):
 def test_without_image_filters_nothing_stands_between(settings):
     painter = FakePainter()
     assert screened(painter, settings) is painter
+
+
+def test_a_worker_puts_the_filters_of_its_settings_before_its_painter(settings, monkeypatch):
+    monkeypatch.setitem(filter_module.SHIPPED, "no-odd-reds", lambda settings: NoOddReds())
+    chosen = settings.model_copy(update={"filters": ("no-odd-reds",)})
+    worker = Worker(chosen, 0, FakePainter)
+    assert isinstance(worker.desk.painter, ScreenedPainter)
+    worker.engine.dispose()

@@ -56,7 +56,8 @@ BY_STATUS = {
 }
 WITH_FIELDS = ("bad_input", "bad_image", "too_large", "bad_host", "bad_origin", "model_not_found")
 _SENTENCE = re.compile(
-    r"`(?P<field>[^`]+)` (?:(?:must |needs |holds )?(?P<bound>.+?))(?:, (?:got|but) (?P<value>.+))?$",
+    r"`(?P<field>[^`]+)` (?:must (?:be |have )?|needs |holds )?(?P<bound>.+?)"
+    r"(?:, (?:got|but) (?P<value>.+))?$",
     re.DOTALL,
 )
 OPENAI = ("/v1/images/generations", "/v1/images/edits")
