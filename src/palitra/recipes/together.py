@@ -111,9 +111,13 @@ class _Batch:
 
 
 def draw_together(
-    model: TextToImage, wishes: Sequence[Wish], listener: Listener, edges: EdgePredictor | None = None
+    model: TextToImage,
+    wishes: Sequence[Wish],
+    listener: Listener,
+    edges: EdgePredictor | None = None,
+    most_rows: int = LARGEST_BATCH,
 ) -> None:
-    """Draw all pictures of all wishes, at most eight rows a network call; `listener` gets them.
+    """Draw all pictures of all wishes, at most `most_rows` a network call; `listener` gets them.
 
     Raises:
         InputError: wishes of different batch keys, `best_of` (draw that one alone), or a sketch without
@@ -131,12 +135,12 @@ def draw_together(
     if any(w.sketch is not None for w in wishes) and edges is None:
         raise InputError("`edges` must be given: sketches need an edge predictor")
     done = [0] * len(wishes)
-    for rows in _batches(model, wishes):
+    for rows in _batches(model, wishes, most_rows):
         _draw(_prepare(model, wishes, rows, edges), wishes, listener, edges, done)
 
 
-def _batches(model: TextToImage, wishes: Sequence[Wish]) -> Iterator[list[_Row]]:
-    """Rows by eights; prompts of other lengths go apart, as padding would change their picture."""
+def _batches(model: TextToImage, wishes: Sequence[Wish], most: int) -> Iterator[list[_Row]]:
+    """Rows by eights or fewer; prompts of other lengths go apart, as padding would change their picture."""
 
     def length(wish: int) -> int:
         params = wishes[wish].params
@@ -145,8 +149,8 @@ def _batches(model: TextToImage, wishes: Sequence[Wish]) -> Iterator[list[_Row]]
 
     for _, group in groupby(sorted(range(len(wishes)), key=length), key=length):
         rows = [_Row(w, seed) for w in group for seed in seeds_of(wishes[w].params, wishes[w].params.n)]
-        for start in range(0, len(rows), LARGEST_BATCH):
-            yield rows[start : start + LARGEST_BATCH]
+        for start in range(0, len(rows), most):
+            yield rows[start : start + most]
 
 
 def _prepare(

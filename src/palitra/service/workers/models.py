@@ -2,55 +2,124 @@
 
 from __future__ import annotations
 
+import gc
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
-from palitra.errors import OutOfMemoryError
+import torch
+
+from palitra.errors import InputError, OutOfMemoryError
+from palitra.models.device import choose_device, choose_dtype
+from palitra.models.zoo import resolve
+from palitra.recipes.generate import LARGEST_BATCH
+from palitra.service.workers.memory import (
+    SPARE,
+    Free,
+    check_fits,
+    free_bytes,
+    row_bytes,
+    rows_that_fit,
+    weight_bytes,
+)
 from palitra.service.workers.preview import Previewer
 from palitra.studio import Studio, load
 
 
 @dataclass(eq=False)
 class Loaded:
-    """A studio, its previews, and what it weighs."""
+    """A studio, its previews, what it weighs, and bytes a row as measured on a GPU (with a sketch or not)."""
 
     studio: Studio
     previewer: Previewer
     size: int
+    measured: dict[bool, int] = field(default_factory=dict)
 
 
 class Models:
-    """A cache of studios bounded by the bytes of their weights."""
+    """A cache of studios, bounded by the bytes of their weights and by what their device has free."""
 
     def __init__(
-        self, most_bytes: int, device: str = "auto", loader: Callable[[str, str], Studio] = load
+        self,
+        most_bytes: int,
+        device: str = "auto",
+        loader: Callable[[str, str], Studio] = load,
+        free: Free = free_bytes,
     ) -> None:
-        self.most_bytes, self.device, self._loader = most_bytes, device, loader
+        self.most_bytes, self.device, self._loader, self._free = most_bytes, device, loader, free
         self._kept: OrderedDict[str, Loaded] = OrderedDict()
 
     def get(self, name: str) -> Loaded:
-        """The model, from memory or loaded now.
+        """The model, from memory or loaded now; the least used go to make room.
 
         Raises:
-            OutOfMemoryError: it alone is larger than all that is allowed.
+            OutOfMemoryError: it alone is larger than all that is allowed, or than the device has free.
             ModelNotFoundError, WeightsError: as `palitra.load`.
         """
         if name in self._kept:
             self._kept.move_to_end(name)
             return self._kept[name]
+        self._make_room(name)
         studio = self._loader(name, self.device)
         size = weigh(studio)
+        self._check_allowed(name, size)
+        while self._kept and self.total + size > self.most_bytes:
+            self._let_go()
+        self._kept[name] = Loaded(studio, Previewer(studio.model), size)
+        return self._kept[name]
+
+    def rows(self, loaded: Loaded, sketched: bool) -> int:
+        """How many pictures of this model may be drawn at once; other models go when not all fit.
+
+        Raises:
+            OutOfMemoryError: not even one fits beside this model alone.
+        """
+        model = loaded.studio.model
+        row = loaded.measured.get(sketched) or row_bytes(model, sketched)
+        fitting = rows_that_fit(row, self._free(model.device))
+        while fitting < LARGEST_BATCH and self._let_go(but=loaded):
+            fitting = rows_that_fit(row, self._free(model.device))
+        if not fitting:
+            what = f"`n` 1 × `size` {model.size} of {model.name}"
+            check_fits(what, SPARE * row, self._free(model.device), model.device)
+        return max(1, fitting)
+
+    def let_others_go(self, loaded: Loaded) -> None:
+        """Give up every model but this one."""
+        while self._let_go(but=loaded):
+            pass
+
+    def _make_room(self, name: str) -> None:
+        """Let models go until the named one fits, by its files; what has no such files is simply tried."""
+        try:
+            device = choose_device(self.device)
+            size = weight_bytes(resolve(name), choose_dtype(device))
+        except InputError:
+            return  # the loader says it better
+        self._check_allowed(name, size)
+        while SPARE * size > self._free(device) and self._let_go():
+            pass
+        check_fits(f"`model` {name}", SPARE * size, self._free(device), device)
+
+    def _check_allowed(self, name: str, size: int) -> None:
         if size > self.most_bytes:
             raise OutOfMemoryError(
                 f"`model` must fit into {self.most_bytes / 2**20:.0f} MiB, "
                 f"got {name} of {size / 2**20:.0f} MiB"
             )
-        while self._kept and self.total + size > self.most_bytes:
-            self._kept.popitem(last=False)
-        self._kept[name] = Loaded(studio, Previewer(studio.model), size)
-        return self._kept[name]
+
+    def _let_go(self, but: Loaded | None = None) -> bool:
+        """Give up the least recently used model; False when there is none."""
+        for name, loaded in self._kept.items():
+            if loaded is not but:
+                del self._kept[name]
+                gc.collect()  # modules hold cycles: without it the memory stays taken
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
+                return True
+        return False
 
     @property
     def total(self) -> int:
@@ -61,6 +130,20 @@ class Models:
     def names(self) -> list[str]:
         """Kept models, the least recently used first."""
         return list(self._kept)
+
+
+@contextmanager
+def measured(loaded: Loaded, sketched: bool, rows: int) -> Iterator[None]:
+    """Keep what a row really took on a GPU: from then on the plan uses it instead of its estimate."""
+    device = loaded.studio.model.device
+    if device.type != "cuda":
+        yield
+        return
+    torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_allocated(device)
+    yield
+    took = (torch.cuda.max_memory_allocated(device) - before) // max(1, rows)
+    loaded.measured[sketched] = max(loaded.measured.get(sketched, 0), took)
 
 
 def weigh(studio: Studio) -> int:

@@ -10,13 +10,14 @@ from torch import Tensor
 
 from palitra.core.progress import Hooks, StepEvent
 from palitra.data.sketch_input import Sketch
-from palitra.errors import Cancelled
+from palitra.errors import Cancelled, OutOfMemoryError
+from palitra.recipes.generate import LARGEST_BATCH, chunks, seeds_of
 from palitra.recipes.picture import Picture
 from palitra.recipes.together import Wish, draw_together
 from palitra.service.files.blobs import BlobStore
 from palitra.service.jobs.job import Job
 from palitra.service.workers.desk import Told
-from palitra.service.workers.models import Loaded, Models
+from palitra.service.workers.models import Loaded, Models, measured
 from palitra.spec.build import recipe_params
 from palitra.spec.recipes import SketchToImageParams
 from palitra.studio import read_strictness
@@ -34,16 +35,28 @@ class RecipePainter:
         return job.params.get("best_of") is None
 
     def paint(self, jobs: Sequence[Job], told: Told) -> None:
-        """Draw jobs of one batch key."""
-        began = time.perf_counter()
+        """Draw jobs of one batch key. One that alone is too much is tried once more, with all else let go."""
         loaded = self.models.get(str(jobs[0].params["model"]))
+        try:
+            self._draw(loaded, jobs, told)
+        except OutOfMemoryError:
+            if len(jobs) > 1:
+                raise  # the desk tries each alone
+            self.models.let_others_go(loaded)
+            self._draw(loaded, jobs, told, most_rows=1)
+
+    def _draw(self, loaded: Loaded, jobs: Sequence[Job], told: Told, most_rows: int = LARGEST_BATCH) -> None:
+        began = time.perf_counter()
         wishes = [self._wish(loaded, job, place, told) for place, job in enumerate(jobs)]
         sketched = any(w.sketch is not None for w in wishes)
-        if self.together(jobs[0]):
-            edges = loaded.studio.predictor()[0] if sketched else None
-            draw_together(loaded.studio.model, wishes, _Heard(loaded, told), edges)
-        else:
-            _draw_best(loaded, wishes[0], told)
+        rows = min(most_rows, self.models.rows(loaded, sketched))
+        asked = sum(job.total // int(job.params["steps"]) for job in jobs)
+        with measured(loaded, sketched, min(rows, asked)):
+            if self.together(jobs[0]):
+                edges = loaded.studio.predictor()[0] if sketched else None
+                draw_together(loaded.studio.model, wishes, _Heard(loaded, told), edges, rows)
+            else:
+                _draw_best(loaded, wishes[0], told, rows)
         pictures = sum(int(job.params["n"]) for job in jobs)
         self.seconds[jobs[0].cost_key] = (time.perf_counter() - began) / pictures
 
@@ -76,12 +89,13 @@ class _Heard:
         return self._told.dropped()
 
 
-def _draw_best(loaded: Loaded, wish: Wish, told: Told) -> None:
+def _draw_best(loaded: Loaded, wish: Wish, told: Told, rows: int) -> None:
     from palitra.recipes.sketch_to_image import sketch_to_image
 
     assert isinstance(wish.params, SketchToImageParams)
     assert wish.sketch is not None
-    total = (wish.params.best_of or wish.params.n) * wish.params.steps
+    begun = wish.params.best_of or wish.params.n
+    total = begun * wish.params.steps
     done = 0
 
     def on_step(event: StepEvent) -> None:
@@ -103,6 +117,7 @@ def _draw_best(loaded: Loaded, wish: Wish, told: Told) -> None:
             strictness=wish.strictness,
             hooks=Hooks(on_step, lambda: 0 in told.dropped()),
             on_picture=on_picture,
+            batches=list(chunks(seeds_of(wish.params, begun), rows)),
         )
     except Cancelled:
         return
