@@ -15,14 +15,17 @@ import { dressDocument } from "./shell/settings";
 
 dressDocument();
 void keepDrawing();
+// the browser's guess about the network is often wrong for a server on this machine
+const defaultOptions = {
+  queries: { retry: 1, networkMode: "always" },
+  mutations: { networkMode: "always" },
+} as const;
 const root = document.getElementById("root");
 if (root)
   createRoot(root).render(
     <StrictMode>
       <FaultBoundary>
-        <QueryClientProvider
-          client={new QueryClient({ defaultOptions: { queries: { retry: 1 } } })}
-        >
+        <QueryClientProvider client={new QueryClient({ defaultOptions })}>
           <App />
         </QueryClientProvider>
       </FaultBoundary>

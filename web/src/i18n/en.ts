@@ -6,7 +6,6 @@ export const en = {
   skip: "Skip to the drawing",
   create: "Create",
   gallery: "Gallery",
-  languageName: "Language",
   theme: "Theme",
   themeLight: "Light",
   themeDark: "Dark",

@@ -5,7 +5,6 @@ export const ru: Record<Key, string> = {
   skip: "Сразу к рисунку",
   create: "Рисовать",
   gallery: "Галерея",
-  languageName: "Язык",
   theme: "Тема",
   themeLight: "Светлая",
   themeDark: "Тёмная",

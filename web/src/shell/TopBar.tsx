@@ -42,7 +42,7 @@ export function TopBar({ place, session }: Props) {
           type="button"
           className="language"
           lang={language === "en" ? "ru" : "en"}
-          aria-label={`${say("languageName")}: ${language === "en" ? "Русский" : "English"}`}
+          aria-label={language === "en" ? "RU: Русский" : "EN: English"}
           onClick={() => put({ language: language === "en" ? "ru" : "en" })}
         >
           {language === "en" ? "RU" : "EN"}
