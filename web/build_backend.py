@@ -48,7 +48,7 @@ def has_node() -> bool:
     node = shutil.which("node")
     if node is None or shutil.which("npm") is None:
         return False
-    told = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    told = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
     version = re.match(r"v(\d+)\.(\d+)", told)
     return version is not None and (int(version[1]), int(version[2])) >= NODE
 
@@ -63,7 +63,9 @@ def build_page() -> None:
         return
     npm = shutil.which("npm")
     for words in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
-        done = subprocess.run([npm or "npm", *words], cwd=WEB, capture_output=True, text=True, check=False)
+        done = subprocess.run(  # noqa: S603
+            [npm or "npm", *words], cwd=WEB, capture_output=True, text=True, check=False
+        )
         if done.returncode:
             sys.stderr.write(done.stdout + done.stderr)
             raise SystemExit(

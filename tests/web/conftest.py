@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("dbos", reason="the service's libraries are not installed: pip install palitra[service]")
-sync_api = pytest.importorskip(
-    "playwright.sync_api", reason="playwright is not installed: pip install palitra[test]"
-)
+pytest.importorskip("playwright", reason="playwright is not installed: pip install palitra[test]")
 
 import uvicorn
 from PIL import Image
+from playwright.sync_api import sync_playwright
 
 from palitra.recipes.picture import Picture
 from palitra.service.api.app import create_app
@@ -85,7 +84,7 @@ def chromium():
         pytest.skip("no Chromium on this machine: install the package chromium to run the page's tests")
     if not (PAGE / "index.html").is_file():
         pytest.skip("the page was not built: install the package anew, or `npm ci && npm run build` in web/")
-    with sync_api.sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield playwright, browser
         browser.close()
@@ -93,9 +92,9 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory):
-    with Running(Settings(folder=tmp_path_factory.mktemp("page"))) as running:
-        with drawing(running.app.state.service, PagePainter(step_s=0.004)):
-            yield running
+    running = Running(Settings(folder=tmp_path_factory.mktemp("page")))
+    with running, drawing(running.app.state.service, PagePainter(step_s=0.004)):
+        yield running
 
 
 @pytest.fixture

@@ -85,7 +85,8 @@ def test_targets_are_large_enough_for_a_finger(open_page):
         """() => [...document.querySelectorAll('button, a, select, summary')]
         .filter(e => e.offsetParent && !e.classList.contains('skip'))
         .map(e => [e.textContent || e.ariaLabel, e.getBoundingClientRect()])
-        .filter(([_, b]) => b.width < 36 || b.height < 36).map(([name, b]) => name + b.width + 'x' + b.height)"""
+        .filter(([_, b]) => b.width < 36 || b.height < 36)
+        .map(([name, b]) => name + b.width + 'x' + b.height)"""
     )
     assert small == []
 
