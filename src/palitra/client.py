@@ -232,8 +232,10 @@ class AsyncClient:
         url: str = "http://127.0.0.1:8000",
         key: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        self.http = httpx.AsyncClient(base_url=url, headers=_headers(key), timeout=60, transport=transport)
+        sent = {**_headers(key), **(headers or {})}
+        self.http = httpx.AsyncClient(base_url=url, headers=sent, timeout=60, transport=transport)
 
     async def __aenter__(self) -> Self:
         return self
@@ -301,3 +303,22 @@ class AsyncClient:
     async def image(self, image: str, format: str = "png") -> bytes:
         """A picture's bytes."""
         return _check(await self.http.get(f"/v1/images/{image}", params={"format": format})).content
+
+    async def preview(self, job: str, etag: str = "") -> tuple[bytes, str] | None:
+        """The newest small JPEG and its tag; None when there is none, or none newer than `etag`."""
+        answer = await self.http.get(f"/v1/jobs/{job}/preview", headers={"if-none-match": etag})
+        if answer.status_code in (304, 404):
+            return None
+        return _check(answer).content, answer.headers.get("etag", "")
+
+    async def remove_image(self, image: str) -> None:
+        """Delete a picture."""
+        _check(await self.http.delete(f"/v1/images/{image}"))
+
+    async def recipes(self) -> dict[str, Any]:
+        """Every recipe's title, inputs and JSON schema."""
+        return dict(_check(await self.http.get("/v1/recipes")).json())
+
+    async def presets(self) -> list[dict[str, Any]]:
+        """Named sets of dials."""
+        return list(_check(await self.http.get("/v1/presets")).json())

@@ -26,9 +26,10 @@ ALLOWED = {
     # the door itself
     "__init__": {"studio", "version"},
     "service": {"recipes", "studio", *GROUND},
-    "cli": {"recipes", "studio", "train", "service", *GROUND},
+    "cli": {"recipes", "studio", "train", "service", "bot", *GROUND},
     "__main__": {"cli"},
     "client": LEAVES,
+    "bot": {"client", *LEAVES},
 }
 VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "misc", "base", "tools", "stuff"}
 UNPICKLERS = {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
@@ -118,7 +119,15 @@ def test_every_folder_of_modules_is_a_package():
 
 
 @pytest.mark.parametrize(
-    "name", ["palitra", "palitra.errors", "palitra.spec", "palitra.cli.main", "palitra.service.api.app"]
+    "name",
+    [
+        "palitra",
+        "palitra.errors",
+        "palitra.spec",
+        "palitra.cli.main",
+        "palitra.service.api.app",
+        "palitra.bot.run",
+    ],
 )
 def test_torch_is_not_imported_before_it_is_needed(name):
     path = PACKAGE.parent.joinpath(*name.split("."))

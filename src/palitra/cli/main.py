@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from palitra.cli import draw, edges, models, serve, train
+from palitra.cli import bot, draw, edges, models, serve, train
 from palitra.errors import PalitraError
 from palitra.version import __version__
 
@@ -27,6 +27,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(train.app, name="train")
 app.command("serve")(serve.serve)
 app.command("worker")(serve.worker)
+app.command("bot")(bot.bot)
 app.add_typer(serve.keys, name="keys")
 
 

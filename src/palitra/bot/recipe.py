@@ -1,0 +1,116 @@
+"""What the bot reads from a recipe's JSON schema: its words, its pictures and its dials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from palitra.bot.texts import Language, say
+
+MOST_CHOICES: Final = 5
+MOST_PICTURES: Final = 4
+"""Of one wish: more would flood a chat."""
+
+
+@dataclass(frozen=True)
+class Dial:
+    """A field that people set by buttons, and its choices."""
+
+    name: str
+    default: Any
+    choices: tuple[Any, ...]
+    text: Mapping[str, Mapping[str, str]]
+
+    def label(self, language: Language) -> str:
+        """Its name."""
+        return self.text[language]["label"]
+
+    def choice(self, language: Language, value: Any) -> str:
+        """A choice's name."""
+        if isinstance(value, bool):
+            return say(language, "yes" if value else "no")
+        return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named set of values."""
+
+    name: str
+    text: Mapping[str, Mapping[str, str]]
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe as the API describes it."""
+
+    name: str
+    title: Mapping[str, Mapping[str, str]]
+    inputs: tuple[Mapping[str, Any], ...]
+    properties: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def of(cls, name: str, told: Mapping[str, Any]) -> Recipe:
+        """From `/v1/recipes`."""
+        return cls(name, told["title"], tuple(told["inputs"]), told["schema"]["properties"])
+
+    def label(self, language: Language) -> str:
+        """Its name."""
+        return str(self.title[language]["label"])
+
+    def help(self, language: Language) -> str:
+        """What it does, in a sentence."""
+        return str(self.title[language]["help"])
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """Names of the inputs that a person's pictures fill: those of the first required one's kind.
+
+        One for a sketch; several where a recipe wants several photos of the same person.
+        """
+        first = next((given for given in self.inputs if given["required"]), None)
+        if first is None:
+            return ()
+        return tuple(str(given["name"]) for given in self.inputs if given["kind"] == first["kind"])
+
+    def portions(self, files: Sequence[Mapping[str, str]]) -> list[dict[str, dict[str, str]]]:
+        """An album as the inputs of as few jobs as the recipe allows."""
+        names = self.pictures
+        step = len(names)
+        assert step, "a recipe without pictures has no portions"
+        parts = [files[i : i + step] for i in range(0, len(files), step)]
+        return [{n: dict(f) for n, f in zip(names, part, strict=False)} for part in parts]
+
+    def dials(self) -> list[Dial]:
+        """Fields shown at once that have few choices."""
+        found = []
+        for name, field in self.properties.items():
+            choices = _choices(name, field)
+            if field.get("level") == "basic" and len(choices) > 1:
+                found.append(Dial(name, field.get("default"), choices, field["text"]))
+        return found
+
+    def fields(self, chosen: Mapping[str, Any], presets: Sequence[Preset]) -> dict[str, Any]:
+        """A job's fields from what somebody chose; what the recipe does not have is left out."""
+        preset = next((p.values for p in presets if p.name == chosen.get("preset")), {})
+        return {k: v for k, v in {**preset, **chosen}.items() if k in self.properties}
+
+
+def _choices(name: str, field: Mapping[str, Any]) -> tuple[Any, ...]:
+    kind, low, high = field.get("type"), field.get("minimum"), field.get("maximum")
+    if kind == "boolean":
+        return (False, True)
+    if "enum" in field:
+        return tuple(field["enum"]) if len(field["enum"]) <= MOST_CHOICES else ()
+    if low is None or high is None:
+        return ()
+    if kind == "integer":
+        most = min(high, low + (MOST_PICTURES if name == "n" else MOST_CHOICES) - 1)
+        return tuple(range(int(low), int(most) + 1))
+    if kind == "number":
+        step = (high - low) / MOST_CHOICES
+        even = [round(low + step * i, 6) for i in range(MOST_CHOICES + 1)]
+        return tuple(sorted({*even, *([field["default"]] if field.get("default") is not None else [])}))
+    return ()
