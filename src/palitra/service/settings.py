@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     audit_prompts: bool = Field(default=False, description="Audit lines hold the prompts of jobs.")
 
     model: str = Field(default="mini", description="The model that is warm at start.")
+    models: tuple[str, ...] = Field(
+        default=(), description="Folders and hub ids that jobs may name, beside the known models."
+    )
     device: str = "auto"
     most_models_bytes: int = Field(default=4 * 2**30, ge=0, description="Models kept in memory.")
     claim: int = Field(default=8, ge=1, le=64, description="Jobs one worker holds at a time.")
@@ -61,6 +64,13 @@ class Settings(BaseSettings):
     deadline_s: float = Field(default=3600, gt=0, description="A job not done by then fails.")
     most_upload_bytes: int = Field(default=32 * 2**20, ge=1024)
     keep_days: float = Field(default=30, gt=0, description="What is older is deleted.")
+
+    mark_visible: bool = Field(default=False, description="A word in the corner of every picture.")
+    mark_invisible: bool = Field(default=False, description="A mark in the pixels that `mark_key` finds.")
+    mark_key: SecretStr | None = Field(default=None, description="Secret of the invisible mark.")
+    c2pa: bool = Field(default=False, description="Delivered pictures carry a signed C2PA manifest.")
+    c2pa_certificate: Path | None = Field(default=None, description="PEM chain; else one for tests.")
+    c2pa_key: Path | None = Field(default=None, description="Its PEM key, without a password.")
 
     @classmethod
     def settings_customise_sources(
@@ -99,4 +109,8 @@ class Settings(BaseSettings):
             raise InputError(
                 f"`host` must be 127.0.0.1 unless `require_key` is true: {self.host} would let everyone in"
             )
+        if self.mark_invisible and self.mark_key is None:
+            raise InputError("`mark_key` must be set when `mark_invisible` is true")
+        if (self.c2pa_certificate is None) != (self.c2pa_key is None):
+            raise InputError("`c2pa_certificate` and `c2pa_key` must be set together")
         return self

@@ -66,3 +66,17 @@ def test_every_audit_line_says_who_when_and_in_which_request(client, caplog):
     assert line["owner"].startswith("s-")
     assert line["job"] == answer.json()["id"]
     assert line["at"].endswith("Z")
+
+
+@pytest.mark.parametrize("model", ["/etc", "../../secret", "stranger/model", "https://evil.example/m", ""])
+def test_a_job_names_no_folder_and_no_download(client, model):
+    refused = client.post("/v1/jobs", json={**WISH, "model": model})
+    assert refused.status_code == 422
+    assert refused.json()["fields"][0]["field"] == "model"
+
+
+def test_an_operator_may_offer_more_models(tmp_path):
+    settings = Settings(folder=tmp_path, models=("/models/own",), trusted_hosts=("testserver",))
+    with TestClient(create_app(settings), client=HERE) as client:
+        assert client.post("/v1/jobs", json={**WISH, "model": "/models/own"}).status_code == 202
+        assert client.post("/v1/jobs", json={**WISH, "model": "/models/other"}).status_code == 422

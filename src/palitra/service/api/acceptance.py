@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from palitra.errors import ContentRefusedError
+from palitra.errors import ContentRefusedError, InputError
+from palitra.models.zoo import KNOWN
 from palitra.service.api.context import Caller, Service
 from palitra.service.audit import record
 from palitra.service.jobs.job import Job
+
+NAMES: Final = tuple(model.name for model in KNOWN)
 
 
 def accept_job(
@@ -18,8 +21,10 @@ def accept_job(
 
     Raises:
         ContentRefusedError: a filter refuses its prompt.
-        ServiceError, InputError: as `JobStore.put`.
+        InputError: a model that is not offered here, or as `JobStore.put`.
+        ServiceError: as `JobStore.put`.
     """
+    _check_model(service, wish.get("model"))
     _check(service, caller, wish.get("prompt"))
     job = service.jobs.put(caller.owner, wish, idempotency_key=idempotency_key)
     _record(service, caller, job)
@@ -37,6 +42,13 @@ def accept_again(service: Service, caller: Caller, job: str) -> Job:
     again = service.jobs.retry(caller.owner, job)
     _record(service, caller, again)
     return again
+
+
+def _check_model(service: Service, model: object) -> None:
+    """A name becomes a folder or a download of the worker, so only those that the operator offers are taken."""
+    offered = list(dict.fromkeys((service.settings.model, *NAMES, *service.settings.models)))
+    if isinstance(model, str) and model not in offered:
+        raise InputError(f"`model` must be one of {', '.join(offered)}, got {model[:80]}")
 
 
 def _check(service: Service, caller: Caller, prompt: object) -> None:

@@ -7,7 +7,20 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from palitra.service.api import catalogue, files, images, jobs, keys, openai, page, problems, queue, session
+from palitra.service.api import (
+    catalogue,
+    description,
+    files,
+    images,
+    jobs,
+    keys,
+    openai,
+    page,
+    problems,
+    provenance,
+    queue,
+    session,
+)
 from palitra.service.api.context import Service
 from palitra.service.api.guard import Guard
 from palitra.service.api.rates import Rates
@@ -29,9 +42,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             service.close()
 
     app = FastAPI(title="palitra", version=__version__, lifespan=lifespan, docs_url="/docs", redoc_url=None)
-    for part in (jobs, queue, files, openai, images, catalogue, session, keys):
+    for part in (jobs, queue, files, openai, images, provenance, catalogue, session, keys):
         app.include_router(part.router)
     problems.install(app)
+    description.install(app)
     page.install(app)
     app.add_middleware(Rates, settings=chosen)
     app.add_middleware(Guard, settings=chosen)

@@ -63,7 +63,7 @@ def keep(service: Service, caller: Caller, data: bytes, language: str = "en") ->
     return FileView(id=blob, width=taken.width, height=taken.height, bytes=len(taken.png), notes=notes)
 
 
-@router.get("/{file}")
+@router.get("/{file}", response_class=Response, responses={200: {"content": {"image/png": {}}}})
 def download(file: str, service: ServiceDep, caller: CallerDep) -> Response:
     """The picture as it was kept."""
     with service.engine.connect() as connection:

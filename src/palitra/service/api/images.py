@@ -11,6 +11,7 @@ from sqlalchemy import Engine, delete, func, select, update
 
 from palitra.errors import NotFoundError
 from palitra.service.api.context import CallerDep, ServiceDep
+from palitra.service.api.provenance import signed
 from palitra.service.api.views import PictureView, picture_view
 from palitra.service.audit import record
 from palitra.service.tables import JOBS, PICTURES
@@ -58,7 +59,14 @@ def gallery(
     return Gallery(images=images, cursor=images[-1].created_at if len(images) == limit else None)
 
 
-@router.get("/{image}")
+@router.get(
+    "/{image}",
+    response_class=Response,
+    responses={
+        200: {"content": {media: {} for media in FORMATS.values()}},
+        304: {"description": "It is as it was"},
+    },
+)
 def show(
     image: str,
     request: Request,
@@ -70,7 +78,9 @@ def show(
 ) -> Response:
     """A picture's bytes; `width` scales it, `metadata=false` leaves its recipe out."""
     row = _own(service.engine, caller.owner, image)
-    tag = f'"{row.blob[:32]}-{format}-{width or 0}-{int(metadata)}"'
+    # signed anew each time, so the bytes are equal only in meaning
+    weak = "W/" if service.provenance else ""
+    tag = f'{weak}"{row.blob[:32]}-{format}-{width or 0}-{int(metadata)}"'
     headers = {"etag": tag, "cache-control": "private, max-age=31536000, immutable"}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
@@ -78,6 +88,7 @@ def show(
     record("image.out", caller.owner, image=image, job=row.job)
     if format != "png" or width is not None or not metadata:
         data = _convert(data, format, width, metadata)
+    data = signed(service, data, FORMATS[format], image, row.job)
     return Response(data, media_type=FORMATS[format], headers=headers)
 
 

@@ -88,7 +88,11 @@ def forget(job: str, service: ServiceDep, caller: CallerDep) -> None:
     record("job.deleted", caller.owner, job=job)
 
 
-@router.get("/{job}/preview")
+@router.get(
+    "/{job}/preview",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}}, 304: {"description": "It is as it was"}},
+)
 def preview(job: str, request: Request, service: ServiceDep, caller: CallerDep) -> Response:
     """The newest small JPEG of what is being drawn."""
     service.jobs.get(caller.owner, job)
