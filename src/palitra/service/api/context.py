@@ -17,6 +17,7 @@ from palitra.service.api.hub import EventHub
 from palitra.service.database import migrate, open_database
 from palitra.service.files.blobs import BlobStore
 from palitra.service.files.intake import Decoder
+from palitra.service.files.provenance import Provenance
 from palitra.service.filters.filter import Filters
 from palitra.service.jobs.durable import open_client
 from palitra.service.jobs.store import JobStore
@@ -39,6 +40,7 @@ class Service:
     decoder: Decoder
     hub: EventHub
     filters: Filters
+    provenance: Provenance | None = None
 
     @classmethod
     def open(cls, settings: Settings) -> Service:
@@ -49,7 +51,8 @@ class Service:
         client = open_client(settings.database_url)
         jobs = JobStore(engine, client, settings)
         blobs = BlobStore(settings.store_url)
-        return cls(settings, engine, client, jobs, blobs, Decoder(), EventHub(engine), filters)
+        provenance = Provenance.of(settings)
+        return cls(settings, engine, client, jobs, blobs, Decoder(), EventHub(engine), filters, provenance)
 
     def close(self) -> None:
         """Close everything."""

@@ -18,6 +18,7 @@ from palitra.errors import InputError, ServiceError
 from palitra.service.api.acceptance import accept_job
 from palitra.service.api.context import CallerDep, Service, ServiceDep
 from palitra.service.api.files import keep
+from palitra.service.api.provenance import signed
 from palitra.service.jobs.job import OPEN, Job
 from palitra.service.tables import PICTURES
 
@@ -110,8 +111,9 @@ def _wait(service: Service, owner: str, job: Job) -> Job:
 
 
 def _answer(service: Service, job: Job) -> dict[str, Any]:
-    wanted = select(PICTURES.c.blob).where(PICTURES.c.job == job.id).order_by(PICTURES.c.rank)
+    wanted = select(PICTURES.c.id, PICTURES.c.blob).where(PICTURES.c.job == job.id).order_by(PICTURES.c.rank)
     with service.engine.connect() as connection:
-        blobs = list(connection.scalars(wanted))
-    data = [{"b64_json": base64.b64encode(service.blobs.get(blob)).decode()} for blob in blobs]
+        rows = connection.execute(wanted).all()
+    bytes_of = [signed(service, service.blobs.get(r.blob), "image/png", r.id, job.id) for r in rows]
+    data = [{"b64_json": base64.b64encode(each).decode()} for each in bytes_of]
     return {"created": int(job.created_at), "data": data, "job": job.id}

@@ -18,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from palitra.data.picture_files import encode_picture
 from palitra.recipes.picture import Picture
 from palitra.service.files.blobs import BlobStore
+from palitra.service.files.marks import Marks
 from palitra.service.jobs.events import append_event
 from palitra.service.jobs.job import OPEN, Job, State
 from palitra.service.jobs.pause import is_paused
@@ -28,8 +29,9 @@ from palitra.service.tables import JOBS, PICTURES, PREVIEWS
 class Ledger:
     """One worker's pen. A job that was cancelled or taken over meanwhile takes no more entries."""
 
-    def __init__(self, engine: Engine, blobs: BlobStore, worker: str) -> None:
+    def __init__(self, engine: Engine, blobs: BlobStore, worker: str, marks: Marks | None = None) -> None:
         self.engine, self.blobs, self.worker = engine, blobs, worker
+        self.marks = marks or Marks()
         self._fences: dict[str, str] = {}
 
     def job(self, job: str) -> Job | None:
@@ -111,7 +113,7 @@ class Ledger:
 
     def picture(self, job: Job, picture: Picture) -> None:
         """Keep a finished picture once, however often its job is run: (job, seed) is unique."""
-        blob = self.blobs.put(encode_picture(picture.image, picture.recipe))
+        blob = self.blobs.put(encode_picture(self.marks.stamp(picture.image), picture.recipe))
         dialect = sqlite if self.engine.dialect.name == "sqlite" else postgresql
         values = {
             "id": str(uuid4()),

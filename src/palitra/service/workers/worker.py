@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from palitra.service.database import migrate, open_database
 from palitra.service.files.blobs import BlobStore
+from palitra.service.files.marks import Marks
 from palitra.service.files.retention import sweep, sweep_orphans
 from palitra.service.filters.screen import screened
 from palitra.service.jobs.durable import APPLICATION, QUEUE, VERSION, WORKFLOW, quiet_dbos, system_url
@@ -54,7 +55,7 @@ class Worker:
         migrate(self.engine, settings.database_url)
         self.blobs = BlobStore(settings.store_url)
         self.painter = screened(factory(settings, self.blobs), settings)
-        self.ledger = Ledger(self.engine, self.blobs, self.id)
+        self.ledger = Ledger(self.engine, self.blobs, self.id, Marks.of(settings))
         self.desk = Desk(self.painter, self.ledger, settings.most_crashes, settings.previews)
         self._stop, self._finished = threading.Event(), threading.Event()
 
