@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import socket
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from palitra.errors import InputError
+
+if TYPE_CHECKING:
+    from palitra.service.settings import Settings
 
 keys = typer.Typer(help="API keys of a service with `require_key`.", no_args_is_help=True)
 Folder = Annotated[Path | None, typer.Option(help="Folder of the database and of files.")]
@@ -37,25 +42,46 @@ def serve(
     from palitra.service.workers.supervisor import Supervisor
 
     settings = Settings().check()
-    set_up(settings.log, settings.audit)
+    set_up(settings.log, settings.audit or settings.folder / "audit.jsonl")
+    listening = _listen(settings.host, settings.port)
     app = create_app(settings)
     supervisor = Supervisor(workers)
     # uvicorn raises SIGTERM again when it has stopped: it must not end us before the workers have
     signal.signal(signal.SIGTERM, _leave)
     supervisor.start()
-    sys.stdout.write(f"palitra: http://{settings.host}:{settings.port} (API: /docs), Ctrl-C stops\n")
+    port = listening.getsockname()[1]
+    sys.stdout.write(f"palitra: http://{settings.host}:{port} (API: /docs), Ctrl-C stops\n")
     sys.stdout.flush()
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3, server_header=False)
     try:
-        uvicorn.run(
-            app,
-            host=settings.host,
-            port=settings.port,
-            log_level="warning",
-            timeout_graceful_shutdown=3,
-            server_header=False,
-        )
+        uvicorn.Server(config).run([listening])
     finally:
         supervisor.stop(settings.grace_s + 5)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """An open socket, before anything else starts.
+
+    Raises:
+        InputError: the address is taken or is none of this machine's.
+    """
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+        raise InputError(f"`port` must be free: {host}:{port} {why}; `--port` chooses another") from error
+    return listening
+
+
+def _lives(settings: Settings, number: int) -> bool:
+    from palitra.service.database import open_database
+    from palitra.service.workers.heartbeat import is_alive
+    from palitra.service.workers.worker import worker_id
+
+    return is_alive(open_database(settings.database_url), worker_id(number), settings.dead_after_s)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
@@ -68,6 +94,7 @@ def worker(
     number: Annotated[int, typer.Option(min=0, help="Tells workers of one machine apart.")] = 0,
     model: Annotated[str | None, typer.Option(help="The model that is warm at start.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only say whether this worker lives.")] = False,
 ) -> None:
     """Work for a service: claim jobs and draw them."""
     _settle(folder=folder, db=db, model=model, device=device)
@@ -76,6 +103,8 @@ def worker(
     from palitra.service.workers.worker import Worker
 
     settings = Settings()
+    if check:
+        raise typer.Exit(0 if _lives(settings, number) else 1)
     set_up(settings.log)
     Worker(settings, number).run()
 
