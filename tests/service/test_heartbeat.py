@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from palitra.service.api.views import pictures_of
 from palitra.service.jobs.events import events_after
 from palitra.service.tables import EVENTS, JOBS, PICTURES, WORKERS
-from palitra.service.workers.heartbeat import beat, bury, release, retire, silent_workers
+from palitra.service.workers.heartbeat import beat, bury, is_alive, release, retire, silent_workers
 from palitra.service.workers.ledger import Ledger
 from tests.service.conftest import wish
 
@@ -46,7 +46,10 @@ def test_a_worker_is_silent_after_its_time_when_it_retires_and_when_it_never_bea
     age(engine, "a", 31)
     retire(engine, "b")
     assert silent_workers(engine, 30, ["c", "d"]) == ["a", "b", "d"]
+    assert not is_alive(engine, "a", 30)
+    assert not is_alive(engine, "unknown", 30)
     beat(engine, "a", "cpu", [])
+    assert is_alive(engine, "a", 30)
     assert silent_workers(engine, 30) == ["b"]
 
 

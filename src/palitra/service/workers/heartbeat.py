@@ -25,6 +25,13 @@ def beat(engine: Engine, worker: str, device: str, models: list[str]) -> None:
         )
 
 
+def is_alive(engine: Engine, worker: str, after_s: float) -> bool:
+    """Whether a worker's heartbeat is younger than `after_s`."""
+    with engine.connect() as connection:
+        at = connection.scalar(select(WORKERS.c.beat_at).where(WORKERS.c.id == worker))
+        return at is not None and at >= database_time(connection) - after_s
+
+
 def retire(engine: Engine, worker: str) -> None:
     """Say that a worker ends of its own will: what it leaves may be taken at once."""
     with engine.begin() as connection:
