@@ -29,7 +29,12 @@ PARTS = (
     "conditions/",
 )
 # told to the operator who starts the service
-OPERATORS = ("service/settings.py", "service/migrations.py", "service/filters/")
+OPERATORS = (
+    "service/settings.py",
+    "service/migrations.py",
+    "service/filters/",
+    "service/files/provenance.py",
+)
 BUILT = "service/api/validation.py"
 """Builds its sentences of pieces; its own tests below say them whole."""
 
