@@ -41,7 +41,9 @@ class Settings(BaseSettings):
     filter_words: Path | None = Field(default=None, description="The list of the filter `words`.")
 
     log: Literal["text", "json"] = Field(default="text", description="Logs for people or for machines.")
-    audit: Path | None = Field(default=None, description="File of audit lines; else `audit.jsonl` in `folder`.")
+    audit: Path | None = Field(
+        default=None, description="File of audit lines; else `audit.jsonl` in `folder`."
+    )
     audit_prompts: bool = Field(default=False, description="Audit lines hold the prompts of jobs.")
 
     model: str = Field(default="mini", description="The model that is warm at start.")

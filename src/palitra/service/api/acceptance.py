@@ -45,7 +45,7 @@ def accept_again(service: Service, caller: Caller, job: str) -> Job:
 
 
 def _check_model(service: Service, model: object) -> None:
-    """A name becomes a folder or a download of the worker, so only those that the operator offers are taken."""
+    """A name becomes a folder or a download of the worker, so only what the operator offers is taken."""
     offered = list(dict.fromkeys((service.settings.model, *NAMES, *service.settings.models)))
     if isinstance(model, str) and model not in offered:
         raise InputError(f"`model` must be one of {', '.join(offered)}, got {model[:80]}")
