@@ -10,6 +10,7 @@ import type {
   Queue,
   Recipes,
   Session,
+  Shown,
 } from "./types";
 
 export class Problem extends Error {
@@ -84,7 +85,7 @@ export interface JobPage {
   cursor: number | null;
 }
 export interface GalleryPage {
-  images: Picture[];
+  images: Shown[];
   cursor: number | null;
 }
 

@@ -62,6 +62,11 @@ export interface Picture {
   created_at: number;
 }
 
+/** A picture in the gallery, with the words it was made from. */
+export interface Shown extends Picture {
+  prompt: string;
+}
+
 export interface Job {
   id: string;
   recipe: string;

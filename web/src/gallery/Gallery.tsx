@@ -2,7 +2,7 @@ import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { Heart, Search } from "lucide-react";
 import { useDeferredValue, useState } from "react";
 import { api, pictureUrl } from "../api/client";
-import type { Picture } from "../api/types";
+import type { Shown } from "../api/types";
 import { Failure } from "../shell/Failure";
 import { useSpeech } from "../shell/settings";
 import { PictureDialog } from "./PictureDialog";
@@ -12,7 +12,7 @@ export function Gallery() {
   const say = useSpeech();
   const [search, look] = useState("");
   const [favourites, only] = useState(false);
-  const [shown, show] = useState<Picture | null>(null);
+  const [shown, show] = useState<Shown | null>(null);
   const words = useDeferredValue(search.trim());
   const pages = useInfiniteQuery({
     queryKey: ["gallery", words, favourites],
@@ -56,7 +56,7 @@ export function Gallery() {
             <li key={picture.id}>
               <button
                 type="button"
-                aria-label={say("pictureOf", { name: String(picture.seed) })}
+                aria-label={say("pictureOf", { name: picture.prompt })}
                 onClick={() => show(picture)}
               >
                 <img src={pictureUrl(picture.id)} alt="" loading="lazy" />

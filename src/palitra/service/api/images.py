@@ -20,10 +20,16 @@ router = APIRouter(prefix="/v1/images", tags=["images"])
 FORMATS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 
 
+class Shown(PictureView):
+    """A picture with the words it was made from."""
+
+    prompt: str
+
+
 class Gallery(BaseModel):
     """Pictures, newest first; `cursor` goes to the next page."""
 
-    images: list[PictureView]
+    images: list[Shown]
     cursor: float | None
 
 
@@ -43,19 +49,22 @@ def gallery(
     limit: Annotated[int, Query(ge=1, le=100)] = 40,
 ) -> Gallery:
     """The caller's pictures, newest first; `search` looks into their prompts."""
-    wanted = select(PICTURES).where(PICTURES.c.owner == caller.owner)
+    prompt = JOBS.c.params["prompt"].as_string()
+    wanted = (
+        select(PICTURES, prompt.label("prompt"))
+        .join(JOBS, JOBS.c.id == PICTURES.c.job)
+        .where(PICTURES.c.owner == caller.owner)
+    )
     if search:
-        prompt = JOBS.c.params["prompt"].as_string()
-        wanted = wanted.join(JOBS, JOBS.c.id == PICTURES.c.job).where(
-            func.lower(prompt).contains(search.lower(), autoescape=True)
-        )
+        wanted = wanted.where(func.lower(prompt).contains(search.lower(), autoescape=True))
     if favourite is not None:
         wanted = wanted.where(PICTURES.c.favourite == favourite)
     if cursor is not None:
         wanted = wanted.where(PICTURES.c.created_at < cursor)
     wanted = wanted.order_by(PICTURES.c.created_at.desc()).limit(limit)
     with service.engine.connect() as connection:
-        images = [picture_view(row) for row in connection.execute(wanted)]
+        rows = connection.execute(wanted).all()
+    images = [Shown(**picture_view(row).model_dump(), prompt=row.prompt or "") for row in rows]
     return Gallery(images=images, cursor=images[-1].created_at if len(images) == limit else None)
 
 
