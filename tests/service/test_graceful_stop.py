@@ -69,11 +69,11 @@ def alive(folder):
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc to see every process")
 def test_serve_hands_back_and_leaves_no_process(store, engine, settings, serve, sent):
     running = store.put("ann", wish("slow", seed=3, steps=100))
-    waiting = store.put("ann", wish(steps=9))
     until = time.monotonic() + 30
     while not store.get("ann", running.id).done:
         assert time.monotonic() < until, "the job did not begin"
         time.sleep(0.05)
+    waiting = store.put("ann", wish(steps=9))
     began = time.monotonic()
     serve.send_signal(sent)
     assert serve.wait(20) in (0, 130)
