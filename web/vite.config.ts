@@ -10,6 +10,8 @@ export default defineConfig({
     emptyOutDir: true,
     assetsInlineLimit: 0,
     reportCompressedSize: false,
+    chunkSizeWarningLimit: 2000,
+    rolldownOptions: { input: ["index.html", "docs.html"] },
   },
   server: { proxy: { "/v1": api, "/docs": api, "/openapi.json": api } },
   test: { include: ["src/**/*.test.ts"] },

@@ -136,3 +136,12 @@ def test_nothing_breaks_the_content_security_policy(open_page):
     send(page, "a giraffe")
     page.get_by_role("img", name="Picture:").wait_for()
     assert broken == []
+
+
+def test_the_apis_own_page_works_without_another_host(open_page, service):
+    page = open_page()
+    broken = []
+    page.on("console", lambda said: broken.append(said.text) if said.type == "error" else None)
+    page.goto(service.url + "/docs")
+    page.get_by_text("/v1/jobs", exact=True).first.wait_for()
+    assert broken == []

@@ -1,7 +1,7 @@
 """The latent edge predictor of sketch guidance (Voynov et al., arXiv 2211.13752, section 3.1).
 
-A per-pixel MLP reads the U-Net's activations at nine taps (seven on mini) together with the time and predicts the latent
-of the picture's edge map. We differ in feeding the scalar time (public ports feed the true noise,
+A per-pixel MLP reads the U-Net's activations at nine taps (seven on mini) together with the time and predicts
+the latent of the picture's edge map. We differ in feeding the scalar time (public ports feed the true noise,
 which is not known while sampling) and, optionally, in a layer norm per tap.
 """
 

@@ -41,7 +41,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             await service.hub.close()
             service.close()
 
-    app = FastAPI(title="palitra", version=__version__, lifespan=lifespan, docs_url="/docs", redoc_url=None)
+    app = FastAPI(title="palitra", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     for part in (jobs, queue, files, openai, images, provenance, catalogue, session, keys):
         app.include_router(part.router)
     problems.install(app)
