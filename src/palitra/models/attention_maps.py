@@ -34,6 +34,9 @@ class MapAttention:
             context = attn.norm_encoder_hidden_states(context)
         q, k, v = attn.to_q(hidden_states), attn.to_k(context), attn.to_v(context)
         q, k, v = (z.unflatten(-1, (attn.heads, -1)).transpose(1, 2) for z in (q, k, v))
+        if attn.upcast_attention:
+            # products of SD 2.1 overflow half precision
+            q, k = q.float(), k.float()
         scores = q @ k.transpose(-1, -2) * attn.scale
         if attention_mask is not None:
             scores = scores + attention_mask.unflatten(0, (len(q), -1))
