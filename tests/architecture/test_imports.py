@@ -21,12 +21,13 @@ ALLOWED = {
     "metrics": {"core", "models", "data", *LEAVES},
     **{part: PART_KNOWS for part in PARTS},  # noqa: C420 - one set, never changed
     "train": GROUND,
+    "zoo": {"train", *GROUND},
     "recipes": GROUND,
     "studio": {"recipes", *GROUND},
     # the door itself
     "__init__": {"studio", "version"},
     "service": {"recipes", "studio", *GROUND},
-    "cli": {"recipes", "studio", "train", "service", "bot", *GROUND},
+    "cli": {"recipes", "studio", "train", "zoo", "service", "bot", *GROUND},
     "__main__": {"cli"},
     "client": LEAVES,
     "bot": {"client", *LEAVES},
