@@ -1,12 +1,13 @@
 """A service in a temporary folder; SQLite always, PostgreSQL where the machine has it."""
 
+import itertools
 import threading
 
 import pytest
 
 pytest.importorskip("dbos", reason="the service's libraries are not installed: pip install palitra[service]")
 
-from sqlalchemy import text
+import psycopg
 
 from palitra.service.database import migrate, open_database
 from palitra.service.files.blobs import BlobStore
@@ -18,30 +19,34 @@ from palitra.service.workers.ledger import Ledger
 from tests.service.fake_painter import FakePainter
 from tests.service.postgres import binaries, server
 
+NUMBERS = itertools.count()
+
 
 @pytest.fixture(scope="session")
 def postgresql():
-    """The URL of a database on a server of our own."""
+    """The URL of a database on a server of our own; every test copies it, which is quick."""
     if binaries() is None:
         pytest.skip("no PostgreSQL on this machine: install the package postgresql to run these tests")
     with server() as url:
+        settings = Settings(db=url)
+        engine = open_database(settings.database_url)
+        migrate(engine, settings.database_url)
+        engine.dispose()
         yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def any_database(request, tmp_path):
-    """None for a fresh SQLite file, else the URL of a PostgreSQL database, emptied afterwards."""
+def any_database(request):
+    """None for a fresh SQLite file, else the URL of a fresh PostgreSQL database, up to date but empty."""
     if request.param == "sqlite":
         yield None
         return
     url = request.getfixturevalue("postgresql")
-    yield url
-    engine = open_database(Settings(db=url).database_url)
-    with engine.begin() as connection:
-        connection.execute(text("DROP SCHEMA public CASCADE"))
-        connection.execute(text("DROP SCHEMA IF EXISTS dbos CASCADE"))
-        connection.execute(text("CREATE SCHEMA public"))
-    engine.dispose()
+    name = f"test_{next(NUMBERS)}"
+    with psycopg.connect(url.replace("/palitra?", "/postgres?"), autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name} TEMPLATE palitra")
+        yield url.replace("/palitra?", f"/{name}?")
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

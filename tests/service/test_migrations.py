@@ -34,6 +34,8 @@ def database(any_database):
 def bare(settings):
     """A database without our tables."""
     engine = open_database(settings.database_url)
+    METADATA.drop_all(engine)
+    SCHEMA.drop(engine, checkfirst=True)
     yield engine
     engine.dispose()
 
