@@ -62,7 +62,7 @@ def _by_pillow(images: Tensor, size: int) -> Tensor:
     planes = images.flatten(0, 1).cpu().numpy().astype(np.float32)
     made = np.empty((len(planes), size, size), np.float32)
     for at, plane in enumerate(planes):
-        made[at] = Image.fromarray(plane).resize((size, size), Image.Resampling.BICUBIC)
+        made[at] = np.asarray(Image.fromarray(plane).resize((size, size), Image.Resampling.BICUBIC))
     return torch.from_numpy(made.clip(0, 255)).view(-1, 3, size, size).to(images.device)
 
 

@@ -1,0 +1,200 @@
+"""Networks whose features are compared, by name: inception, dinov2, clip, random, eye.
+
+A score belongs to its extractor. Only the published Inception's may be called FID without a suffix.
+Weights come from local safetensors only; nothing is downloaded here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from palitra.errors import InputError, ModelNotFoundError, WeightsError
+from palitra.models.inception import SIZE, load_inception
+from palitra.models.weights import FileHashes, read_json, shown
+from palitra.models.zoo import EMBEDDED, home
+
+RANDOM_SIZE = 32
+RANDOM_WIDTHS = (32, 64, 128)
+FILES = {"inception": "inception.safetensors", "dinov2": "config.json", "clip": "config.json"}
+PUBLISHED = "inception"
+
+
+@dataclass(frozen=True, eq=False)
+class Extracted:
+    """`features` (B, D) float32 and, where the network has classes, `logits` (B, C)."""
+
+    features: Tensor
+    logits: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Extractor:
+    """A network as a function of images (B, 3, size, size) in [0, 255].
+
+    `weights` is the SHA-256 (hex) of its weights: results of other weights are not comparable.
+    """
+
+    name: str
+    size: int
+    weights: str
+    run: Callable[[Tensor], Extracted]
+    device: torch.device
+
+    def __call__(self, images: Tensor) -> Extracted:
+        """Features of resized images, on the CPU in float32.
+
+        Raises:
+            InputError: the network gives NaN or infinity.
+        """
+        with torch.inference_mode():
+            found = self.run(images.to(self.device))
+        features = found.features.float().cpu()
+        if not torch.isfinite(features).all():
+            raise InputError(f"`extractor` must give finite features, got NaN or infinity from {self.name}")
+        return Extracted(features, None if found.logits is None else found.logits.float().cpu())
+
+
+Factory = Callable[[Path | None, torch.device], Extractor]
+
+
+def load_extractor(
+    name: str,
+    weights: Path | None = None,
+    device: torch.device | str = "cpu",
+    more: Mapping[str, Factory] | None = None,
+) -> Extractor:
+    """An extractor by name.
+
+    Args:
+        name: inception, dinov2, clip, random, eye, or a key of `more`.
+        weights: its safetensors file or folder; by default in the models' home folder.
+        device: where it runs.
+        more: further extractors by name, before the known ones.
+
+    Raises:
+        InputError: nobody knows the name.
+        ModelNotFoundError: its files are not here; says which belong where.
+        WeightsError: the files are pickled, damaged or of another layout.
+    """
+    known: dict[str, Factory] = {
+        "inception": _inception,
+        "dinov2": _dinov2,
+        "clip": _clip,
+        "random": _random,
+        "eye": _eye,
+        **(more or {}),
+    }
+    if name not in known:
+        raise InputError(f"`extractor` must be one of {', '.join(known)}, got {name}")
+    return known[name](weights, torch.device(device))
+
+
+def _place(name: str, weights: Path | None) -> Path:
+    """Where the files are, or a sentence on where they belong."""
+    default = home() / "models" / name
+    path = weights or (default / FILES[name] if name == "inception" else default)
+    there = path.is_file() if name == "inception" else (path / FILES[name]).is_file()
+    if not there:
+        what = (
+            "the published weights as safetensors"
+            if name == "inception"
+            else "the model's folder with config.json, preprocessor_config.json and model.safetensors"
+        )
+        raise ModelNotFoundError(f"`extractor` {name} is not on this machine: put {what} at {path}")
+    return path
+
+
+def _inception(weights: Path | None, device: torch.device) -> Extractor:
+    path = _place("inception", weights)
+    network = load_inception(path, device)
+
+    def run(images: Tensor) -> Extracted:
+        return Extracted(*network(images.contiguous(memory_format=torch.channels_last)))
+
+    return Extractor(PUBLISHED, SIZE, FileHashes().sha256(path), run, device)
+
+
+def _dinov2(weights: Path | None, device: torch.device) -> Extractor:
+    """The class token after the last norm."""
+    path = _place("dinov2", weights)
+    from transformers import AutoModel
+
+    network = _from_folder(AutoModel, path).to(device).eval()
+    return _normalised("dinov2", path, 224, device, lambda x: network(pixel_values=x).pooler_output)
+
+
+def _clip(weights: Path | None, device: torch.device) -> Extractor:
+    """The projected image embedding."""
+    path = _place("clip", weights)
+    from transformers import CLIPVisionModelWithProjection
+
+    network = _from_folder(CLIPVisionModelWithProjection, path).to(device).eval()
+    size = int(read_json(path / "config.json").get("image_size", 224))
+    return _normalised("clip", path, size, device, lambda x: network(pixel_values=x).image_embeds)
+
+
+def _from_folder(kind: type, path: Path) -> nn.Module:
+    try:
+        network: nn.Module = kind.from_pretrained(path, local_files_only=True, use_safetensors=True)  # type: ignore[attr-defined]
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise WeightsError(
+            f"`{shown(path)}` must be a model folder with safetensors: {str(error).splitlines()[0]}"
+        ) from error
+    return network
+
+
+def _normalised(
+    name: str, path: Path, size: int, device: torch.device, network: Callable[[Tensor], Tensor]
+) -> Extractor:
+    config = read_json(path / "preprocessor_config.json")
+    mean, std = (
+        torch.tensor(config[key], dtype=torch.float32, device=device).view(1, 3, 1, 1)
+        for key in ("image_mean", "image_std")
+    )
+    hashes = FileHashes()
+    files = sorted(path.glob("*.safetensors"))
+    digest = hashlib.sha256("".join(hashes.sha256(f) for f in files).encode()).hexdigest()
+    return Extractor(name, size, digest, lambda x: Extracted(network((x / 255 - mean) / std)), device)
+
+
+def _random(weights: Path | None, device: torch.device) -> Extractor:
+    """Convolutions with fixed random weights: means and deviations of three scales, 448 numbers.
+
+    For tests and for machines without any weights. It sees colour and texture, not things.
+    """
+    if weights is not None:
+        raise InputError(f"`weights` must be absent for the random extractor, got {weights}")
+    source = torch.Generator().manual_seed(0)
+    kernels, inputs = [], 3
+    for width in RANDOM_WIDTHS:
+        kernel = torch.randn(width, inputs, 3, 3, generator=source)
+        # no answer to flat colour, so that texture counts
+        kernels.append((kernel - kernel.mean((2, 3), keepdim=True) * 0.5).to(device) / (9 * inputs) ** 0.5)
+        inputs = width
+    digest = hashlib.sha256(b"".join(k.cpu().numpy().tobytes() for k in kernels)).hexdigest()
+
+    def run(images: Tensor) -> Extracted:
+        x = images / 127.5 - 1
+        found = []
+        for kernel in kernels:
+            x = F.leaky_relu(F.conv2d(x, kernel, padding=1), 0.2) * 2**0.5
+            found += [x.mean((2, 3)), x.std((2, 3), correction=0)]
+            x = F.avg_pool2d(x, 2)
+        return Extracted(torch.cat(found, 1))
+
+    return Extractor("random", RANDOM_SIZE, digest, run, device)
+
+
+def _eye(weights: Path | None, device: torch.device) -> Extractor:
+    """The embedded encoder; until it is trained and embedded, a sentence."""
+    raise ModelNotFoundError(
+        f"`extractor` eye is not in this package yet ({weights or EMBEDDED / 'eye'}): "
+        f"take random, or a local inception"
+    )
