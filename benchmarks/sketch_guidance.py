@@ -116,7 +116,8 @@ def draw(
             condition, negative = encode_prompts(model, prompts, [""] * len(group))
             drawings = torch.stack([c.drawing for c in group]).expand(-1, 3, -1, -1)
             target = model.autoencoder.encode(drawings * 2 - 1)
-        guiders = [ClassifierFree(Condition(condition.text), Condition(negative.text), model.prompt_scale)]
+        scale = model.prompt_scale * (1 + model.words_gain * beta)
+        guiders = [ClassifierFree(Condition(condition.text), Condition(negative.text), scale)]
         if beta > 0:
             guiders.append(SketchGuidance(predictor, target, beta, stop))
         noise = Noise(range(start, start + len(group)))

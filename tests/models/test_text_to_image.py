@@ -295,3 +295,7 @@ def test_mini_opens_in_diffusers_and_transformers(mini):
         torch.testing.assert_close(value.float(), text.state_dict()[name], rtol=0.01, atol=0.01)
     words = "a photo of a cat"
     assert CLIPTokenizer.from_pretrained(folder / "tokenizer")(words).input_ids == tokenizer(words).input_ids
+
+
+def test_words_gain_is_the_models_own(model, mini):
+    assert (model.words_gain, load_folder(mini[0]).words_gain) == (0.0, 0.3)

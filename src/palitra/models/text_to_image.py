@@ -35,7 +35,8 @@ class TextToImage:
 
     `size`: the pixels a side it was trained at; heights and widths must be multiples of `factor`.
     `fingerprint`: 12 hex digits that change with the weights. `prompt_scale`: the guidance scale it
-    looks best at, from `model_index.json`, else 7.5.
+    looks best at, from `model_index.json`, else 7.5. `words_gain`: by what share that scale grows per
+    unit of a sketch's pull, from the same file, else 0.
     """
 
     name: str
@@ -52,6 +53,7 @@ class TextToImage:
     size: int
     factor: int
     prompt_scale: float = 7.5
+    words_gain: float = 0.0
 
     @property
     def latent_channels(self) -> int:
@@ -128,16 +130,17 @@ def _load(folder: Path, on: torch.device, dtype: torch.dtype, name: str) -> Text
         dtype=dtype,
         size=(cells if isinstance(cells, int) else 64 if not cells else max(cells)) * autoencoder.factor,
         factor=autoencoder.factor,
-        prompt_scale=_prompt_scale(folder / "model_index.json"),
+        prompt_scale=_stated(folder / "model_index.json", "prompt_scale", 7.5),
+        words_gain=_stated(folder / "model_index.json", "words_gain", 0.0),
     )
 
 
-def _prompt_scale(index: Path) -> float:
-    """The scale a model states in its index; published models state none."""
-    scale = read_json(index).get("prompt_scale", 7.5) if index.is_file() else 7.5
-    if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 <= scale <= 100:
-        raise WeightsError(f"`prompt_scale` of model_index.json must be in [0, 100], got {scale!r}")
-    return float(scale)
+def _stated(index: Path, name: str, otherwise: float) -> float:
+    """A number that a model states in its index; published models state none."""
+    value = read_json(index).get(name, otherwise) if index.is_file() else otherwise
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
+        raise WeightsError(f"`{name}` of model_index.json must be in [0, 100], got {value!r}")
+    return float(value)
 
 
 def load_unet(
@@ -215,6 +218,7 @@ def save_mini(
     scheduler_config: Mapping[str, Any] = MINI_SCHEDULER,
     dtype: torch.dtype = torch.bfloat16,
     prompt_scale: float = 4.0,
+    words_gain: float = 0.3,
 ) -> None:
     """Write a trained mini as a folder that `load_folder` reads, in shards of at most 15 MB.
 
@@ -230,7 +234,8 @@ def save_mini(
     save_weights(folder / "autoencoder", "model", autoencoder.state_dict())
     unet_config = {"_class_name": "UNet2DConditionModel", **public_config(unet.config)}
     parts = ["unet", "text_encoder", "tokenizer", "autoencoder", "scheduler"]
-    index = {"_class_name": "TextToImage", "parts": parts, "prompt_scale": prompt_scale}
+    scales = {"prompt_scale": prompt_scale, "words_gain": words_gain}
+    index = {"_class_name": "TextToImage", "parts": parts, **scales}
     try:
         write_json(folder / "unet" / "config.json", unet_config)
         write_json(folder / "text_encoder" / "config.json", text_config(text_encoder))

@@ -52,9 +52,13 @@ class Plan:
         return (self.model.autoencoder.channels, side, side)
 
     def prompt_guider(self) -> Guider:
-        """Classifier-free guidance at the prompt's scale; at scale 1 the conditional branch alone."""
+        """Classifier-free guidance at the prompt's scale; at scale 1 the conditional branch alone.
+
+        The model's own scale grows with the recipe's pull, so that lines do not drown the words.
+        """
         scale = self.params.prompt_scale
-        scale = self.model.prompt_scale if scale is None else scale
+        if scale is None:
+            scale = self.model.prompt_scale * (1 + self.model.words_gain * self.params.pull())
         if scale == 1:
             return Conditional(self.condition)
         return ClassifierFree(self.condition, self.negative, scale)

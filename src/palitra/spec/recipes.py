@@ -11,7 +11,7 @@ from palitra.spec.dials import FileInput, Words, dial
 MAX_SEED = 2**63 - 1
 SAMPLERS = ("ddim", "ddpm", "euler", "heun", "dpm++")
 SamplerName = Literal["ddim", "ddpm", "euler", "heun", "dpm++"]
-BETA_AT_FULL = 3.6
+BETA_AT_FULL = 2.75
 STOP_AT_ZERO = 0.8
 STOP_SPAN = 0.5
 
@@ -97,6 +97,11 @@ class RecipeParams(BaseModel):
     )
 
 
+    def pull(self) -> float:
+        """How hard steps are pulled towards something other than the words, in lengths of a step."""
+        return 0.0
+
+
 class TextToImageParams(RecipeParams):
     """Words to a picture."""
 
@@ -178,3 +183,7 @@ class SketchToImageParams(RecipeParams):
         beta = BETA_AT_FULL * self.fidelity if self.beta is None else self.beta
         stop = STOP_AT_ZERO - STOP_SPAN * self.fidelity if self.stop is None else self.stop
         return beta, round(stop, 6)
+
+    def pull(self) -> float:
+        """The dial's beta."""
+        return self.dial()[0]
