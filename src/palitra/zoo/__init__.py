@@ -1,0 +1,1 @@
+"""Generative models of labelled pictures: adversarial, variational, diffusion; train, sample, compare."""

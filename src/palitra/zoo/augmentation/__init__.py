@@ -1,0 +1,1 @@
+"""Changes to the pictures that a discriminator sees."""
