@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from palitra.cli import bot, draw, edges, models, serve, train
+from palitra.cli import bot, draw, edges, metrics, models, serve, train
 from palitra.errors import PalitraError
 from palitra.version import __version__
 
@@ -23,6 +23,7 @@ app.command("sketch")(draw.sketch)
 app.command("text")(draw.text)
 app.command("again")(draw.again)
 app.command("edges")(edges.edges)
+app.command("metrics")(metrics.metrics)
 app.add_typer(models.app, name="models")
 app.add_typer(train.app, name="train")
 app.command("serve")(serve.serve)
