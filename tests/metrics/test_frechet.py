@@ -71,6 +71,12 @@ def test_below_full_rank_equals_the_symmetric_form(n, m, method):
     assert found.value == pytest.approx(by_eigh(x, y), rel=1e-6)
 
 
+def test_blocks_that_do_not_fit_the_dimensions():
+    for d in (2, 15, 17, 33):
+        x, y = features(80, d), features(90, d, 1, 0.3)
+        assert frechet_from_features(x, y).value == pytest.approx(by_eigh(x, y), rel=1e-8)
+
+
 def test_dead_dimensions_do_not_matter():
     x, y = features(300, 10), features(300, 10, 1, 0.3)
     wide = [torch.cat([v, torch.zeros(300, 4, dtype=torch.float64)], 1) for v in (x, y)]
