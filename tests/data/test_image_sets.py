@@ -63,6 +63,18 @@ def test_grey_arrays_become_colour(tmp_path):
     assert image.label is None
 
 
+def test_a_limit_spreads_over_the_set(tmp_path):
+    found = open_image_set(write_folder(tmp_path, PIXELS, np.sort(LABELS)))
+    assert [i.label for i in found.images(2)] == [0, 1]
+    assert [i.name for i in found.images(4)] == [
+        "boot/000.png",
+        "boot/001.png",
+        "shirt/003.png",
+        "shirt/004.png",
+    ]
+    assert len(list(found.images(99))) == 6
+
+
 def test_the_hash_is_of_the_content(tmp_path):
     one, same = write_folder(tmp_path / "a"), write_folder(tmp_path / "b")
     other = write_folder(tmp_path / "c", 255 - PIXELS)

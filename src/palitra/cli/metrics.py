@@ -28,7 +28,9 @@ def metrics(
     held_out: Annotated[
         Path | None, typer.Option(help="Real images that training did not see: tests for copies.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(help="At most so many images of each set.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="At most so many images of each set, evenly spread.")
+    ] = None,
     resamples: Annotated[int, typer.Option(help="Resamples of the intervals; 0 for none.")] = 100,
     seed: Annotated[int, typer.Option(help="Seed of subsets, splits and resamples.")] = 0,
     batch: Annotated[int, typer.Option(help="Images per call of a network.")] = 64,

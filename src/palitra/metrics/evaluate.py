@@ -62,7 +62,7 @@ def evaluate(
         metrics: names of `SCORERS`; all of them by default.
         per_class: also the FID within each class; both sets must have classes, matched by name.
         settings: seed, resamples and the like.
-        limit: at most so many images of each set.
+        limit: at most so many images of each set, evenly spread over it.
         batch: images per call of a network.
         cache: a folder for features of `real` and `held_out`.
         progress: told on the way.

@@ -42,7 +42,7 @@ def extract(
         images: the set.
         extractors: networks with different names.
         resizes: protocols of `palitra.metrics.resize`.
-        limit: at most so many images, from the beginning of the set.
+        limit: at most so many images, evenly spread over the set.
         batch: images per call of a network.
         cache: a folder for features, or None for none.
         tick: told the number of images done since the last call.
@@ -65,7 +65,7 @@ def extract(
     rows = {pair: _Rows() for pair in wanted}
     labels: list[int] = []
     prints: list[bytes] = []
-    for group in _batches(islice(images.images(), limit), batch):
+    for group in _batches(images.images(limit), batch):
         pixels = torch.stack([i.pixels for i in group])
         labels += [-1 if i.label is None else i.label for i in group]
         prints += [
