@@ -8,6 +8,7 @@ scores.jsonl     the numbers of the training
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -112,7 +113,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
         save_file({k: v.detach().contiguous().clone() for k, v in tensors.items()}, part, dict(metadata))
         os.replace(part, path)
     except (OSError, SafetensorError) as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
         raise DiskError(
             f"`run` must be a place with room that can be written, but {path} cannot: {error}"
         ) from error

@@ -1,0 +1,185 @@
+"""`palitra zoo list | show | train | sample | eval | compare | report`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Generative models of your own classes: train, sample, evaluate, compare.", no_args_is_help=True
+)
+Data = Annotated[Path, typer.Argument(help="A folder per class, or a CSV, parquet or npz file.")]
+Size = Annotated[int | None, typer.Option(help="Side to bring the pictures to, such as 28, 32, 64, 96.")]
+Channels = Annotated[int | None, typer.Option(help="1 or 3 channels (default: the pictures' own).")]
+Fit = Annotated[str, typer.Option(help="crop (and resize), or pad smaller pictures.")]
+Label = Annotated[str, typer.Option("--label", help="Column of the labels in CSV and parquet.")]
+Change = Annotated[list[str] | None, typer.Option("--set", help="part.field=value; repeatable.")]
+Preset = Annotated[str, typer.Option(help="tiny, small (2 CPU cores) or paper.")]
+Run = Annotated[Path, typer.Argument(help="Folder of a trained run.")]
+Which = Annotated[str, typer.Option(help="best or last.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list")
+def list_models() -> None:
+    """The models by name."""
+    from palitra.zoo.models import MODELS
+
+    for model in MODELS:
+        sys.stdout.write(f"{model.name:<10} {model.title} ({model.source})\n")
+
+
+@app.command("show")
+def show(
+    model: Annotated[str, typer.Argument(help="A model's name.")],
+    preset: Preset = "small",
+    change: Change = None,
+) -> None:
+    """A model's choices as JSON, after --set."""
+    from palitra.zoo.models import find_model
+    from palitra.zoo.models import preset as configuration
+
+    found, config = find_model(model), configuration(model, preset, change or ())
+    sys.stdout.write(config.model_dump_json(indent=2) + "\n")
+    sys.stderr.write(f"{found.title} ({found.source})\n")
+    if found.published:
+        sys.stderr.write(f"published: {found.published}; not run here\n")
+
+
+@app.command("train")
+def train(
+    model: Annotated[str, typer.Argument(help="A model's name (`palitra zoo list`).")],
+    data: Data,
+    run: Annotated[Path | None, typer.Option(help="Folder of the run (default: runs/zoo/MODEL).")] = None,
+    preset: Preset = "small",
+    size: Size = None,
+    channels: Channels = None,
+    fit: Fit = "crop",
+    label: Label = "label",
+    change: Change = None,
+    device: Device = "auto",
+) -> None:
+    """Train a model on labelled pictures; goes on exactly where the run stopped."""
+    from palitra.models.device import choose_device
+    from palitra.zoo.commands import read_for, train_model
+    from palitra.zoo.models import preset as configuration
+
+    config = configuration(model, preset, change or ())
+    images = read_for(data, size, channels, fit, label)
+    folder = run or Path("runs/zoo") / model
+    train_model(config, images, folder, choose_device(device))
+    sys.stdout.write(f"{folder}\n")
+
+
+@app.command("sample")
+def sample(
+    run: Run,
+    out: Annotated[Path, typer.Option(help="A folder for the pictures, or a .png for one sheet.")] = Path(
+        "out/zoo"
+    ),
+    name: Annotated[str | None, typer.Option("--class", help="Only this class.")] = None,
+    n: Annotated[int | None, typer.Option("-n", help="How many pictures.")] = None,
+    per_class: Annotated[int | None, typer.Option(help="How many of every class.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the first picture.")] = 0,
+    truncation: Annotated[
+        float | None, typer.Option(help="Bound of the latents; of styles in [0, 1].")
+    ] = None,
+    guidance: Annotated[float | None, typer.Option(help="w of classifier-free guidance; 0 is none.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of a diffusion sampler.")] = None,
+    sweep: Annotated[str | None, typer.Option(help="truncation, guidance or steps: a sheet.")] = None,
+    values: Annotated[str, typer.Option(help="Values of the sweep, such as 0,0.5,1,2.")] = "0.25,0.5,1,2",
+    interpolate: Annotated[bool, typer.Option(help="A sheet of ways between two latents.")] = False,
+    which: Which = "best",
+    device: Device = "auto",
+) -> None:
+    """Draw pictures of chosen classes; the same seed gives the same picture."""
+    from palitra.models.device import choose_device
+    from palitra.zoo.commands import interpolation_sheet, sample_pictures, swept_sheet
+    from palitra.zoo.families.family import Drawing
+    from palitra.zoo.run_folder import load_model
+
+    model, card = load_model(run, which, choose_device(device))
+    sheet = out if out.suffix == ".png" else out / "sheet.png"
+    if sweep is not None:
+        done = swept_sheet(model, card.names, sheet, sweep, values, name, seed)
+    elif interpolate:
+        done = interpolation_sheet(model, card.names, sheet, name, seed)
+    else:
+        options = Drawing(truncation, guidance, steps)
+        done = sample_pictures(model, card.names, out, name, n, per_class, seed, options)
+    sys.stdout.write(f"{done}\n")
+
+
+@app.command("eval")
+def evaluate(
+    run: Run,
+    data: Data,
+    n: Annotated[int, typer.Option("-n", help="How many pictures to draw.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the first picture.")] = 0,
+    which: Which = "best",
+    label: Label = "label",
+    fit: Fit = "crop",
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Class agreement of one run with a classifier trained on real pictures."""
+    _evaluate([run], data, n, seed, which, label, fit, device, as_json)
+
+
+@app.command("compare")
+def compare(
+    data: Data,
+    runs: Annotated[list[Path], typer.Argument(help="Folders of trained runs.")],
+    n: Annotated[int, typer.Option("-n", help="How many pictures to draw of each.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the first picture.")] = 0,
+    which: Which = "best",
+    label: Label = "label",
+    fit: Fit = "crop",
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Several runs by the same classifier, with the same labels and seeds."""
+    _evaluate(runs, data, n, seed, which, label, fit, device, as_json)
+
+
+@app.command("report")
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs, evaluated or not.")],
+    out: Annotated[Path | None, typer.Option(help="A Markdown file (default: print).")] = None,
+) -> None:
+    """A Markdown table of what is recorded in the runs."""
+    from palitra.zoo.report import markdown_table, save_report
+
+    text = markdown_table(runs)
+    if out is None:
+        sys.stdout.write(text)
+        return
+    save_report(out, text)
+    sys.stdout.write(f"{out}\n")
+
+
+def _evaluate(
+    runs: list[Path],
+    data: Path,
+    n: int,
+    seed: int,
+    which: str,
+    label: str,
+    fit: str,
+    device: str,
+    as_json: bool,
+) -> None:
+    import json
+
+    from palitra.models.device import choose_device
+    from palitra.zoo.evaluate import evaluate_runs, score_lines
+
+    scores = evaluate_runs(runs, data, n, seed, which, label, fit, choose_device(device))
+    if as_json:
+        sys.stdout.write(json.dumps([s.to_json() for s in scores]) + "\n")
+    else:
+        sys.stdout.write("\n".join(score_lines(scores)) + "\n")
