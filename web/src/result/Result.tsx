@@ -54,6 +54,13 @@ export function Result({ draw }: Props) {
           </button>
         )}
       </header>
+      {open && job.images.length > 0 && (
+        <progress
+          aria-label={say("running")}
+          max={Math.max(1, seen.total ?? job.total)}
+          value={seen.done ?? job.done}
+        />
+      )}
       {!job ? (
         <div className="stage stage-empty">
           <Sparkles aria-hidden size={36} strokeWidth={1.4} />

@@ -39,10 +39,12 @@ export function useJob(): { job: Job | undefined; seen: Seen } {
   useEffect(() => {
     tell(nothingSeen);
     if (!id || !open) return;
+    let known = nothingSeen;
     return watch(id, (news) => {
       tell(news);
-      if (news.ended || news.state === "running")
+      if (news.ended || news.state !== known.state || news.images !== known.images)
         void queries.invalidateQueries({ queryKey: ["job", id] });
+      known = news;
       if (news.ended) {
         void queries.invalidateQueries({ queryKey: ["jobs"] });
         void queries.invalidateQueries({ queryKey: ["gallery"] });
