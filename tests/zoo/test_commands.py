@@ -1,0 +1,132 @@
+"""The commands as a user meets them, on a model trained for a moment."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from palitra.cli.zoo import app
+from palitra.errors import ComposeError, InputError
+from palitra.zoo.models import MODELS
+from palitra.zoo.reading.read import read_labelled
+from tests.zoo.toy_images import toy_images, toy_trainer
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    for name in ("cvae", "cdm", "ddpm", "sgan"):
+        toy_trainer(name, folder / name).train(until=2)
+    data = toy_images()
+    np.savez(
+        folder / "data.npz", images=data.images[:, 0].numpy(), labels=data.labels.numpy(), names=data.names
+    )
+    return folder
+
+
+def zoo(*words):
+    done = CliRunner().invoke(app, [str(w) for w in words], catch_exceptions=True)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def size(path):
+    with Image.open(path) as image:
+        return image.size
+
+
+def test_list_and_show_name_every_model():
+    listed = zoo("list")
+    assert [line.split()[0] for line in listed.splitlines()] == [m.name for m in MODELS]
+    shown = zoo("show", "biggan", "--preset", "tiny", "--set", "training.batch=16")
+    assert '"batch": 16' in shown
+
+
+def test_train_reads_trains_and_leaves_a_sheet(runs, tmp_path):
+    changes = ["--set", "training.images=16", "--set", "training.batch=8"]
+    out = zoo(
+        "train", "cvae", runs / "data.npz", "--run", tmp_path, "--preset", "tiny", "--device", "cpu", *changes
+    )
+    assert out.strip() == str(tmp_path)
+    assert size(tmp_path / "sheet.png") == (640, 128)
+
+
+def test_per_class_gives_a_readable_set_again(runs, tmp_path):
+    zoo("sample", runs / "cvae", "--out", tmp_path, "--per-class", 3, "--device", "cpu")
+    again = read_labelled(tmp_path)
+    assert again.names == ("dark", "light")
+    assert again.counts.tolist() == [3, 3]
+
+
+def test_a_class_by_name_and_the_same_seed_the_same_picture(runs, tmp_path):
+    for n, folder in ((2, "a"), (5, "b")):
+        zoo("sample", runs / "cvae", "--out", tmp_path / folder, "--class", "light", "-n", n, "--seed", 7)
+    first, second = (np.array(Image.open(tmp_path / f / "light" / "000008.png")) for f in "ab")
+    # batch mates may change the last bit of a float, hardly ever a pixel by one
+    assert np.abs(first.astype(int) - second).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("cvae", ["--sweep", "truncation", "--values", "0.5,2"]),
+        ("cdm", ["--sweep", "guidance", "--values", "0,1", "--class", "dark"]),
+        ("cvae", ["--interpolate"]),
+        ("sgan", ["--per-class", "5"]),
+        ("ddpm", ["-n", "3", "--steps", "2"]),
+    ],
+)
+def test_sheets(runs, tmp_path, model, words):
+    zoo("sample", runs / model, "--out", tmp_path / "s.png", "--device", "cpu", *words)
+    assert size(tmp_path / "s.png")[0] == 640
+
+
+@pytest.mark.parametrize(
+    ("model", "words", "error", "sentence"),
+    [
+        ("cvae", ["--class", "cat"], InputError, "`class` must be one of dark, light, got cat"),
+        ("cvae", ["-n", "0"], InputError, r"`n` must be in \[1, 1e\+07\], got 0"),
+        ("cvae", ["--guidance", "1"], ComposeError, "`guidance` cannot be combined with `model cvae`"),
+        ("cdm", ["--truncation", "1"], ComposeError, "`truncation` cannot be combined with `model cdm`"),
+        ("ddpm", ["--class", "dark"], ComposeError, "`class` cannot be combined with `model ddpm`"),
+        ("cvae", ["--class", "dark", "--per-class", "2"], InputError, "`per_class` must come without"),
+        ("cvae", ["--sweep", "colour"], InputError, "`sweep` must be truncation, guidance or steps"),
+        ("sgan", ["--interpolate"], ComposeError, "`interpolate` cannot be combined"),
+        ("nothing", [], InputError, "`run` must be a folder made by `palitra zoo train`"),
+        ("cvae", ["--which", "first"], InputError, "`which` must be best or last, got first"),
+    ],
+)
+def test_wrong_wishes_are_one_sentence(runs, tmp_path, model, words, error, sentence):
+    with pytest.raises(error, match=sentence):
+        zoo("sample", runs / model, "--out", tmp_path / "x.png", "--device", "cpu", *words)
+
+
+def test_compare_and_report(runs, monkeypatch, tmp_path):
+    from palitra.zoo import evaluate
+
+    quick = evaluate.train_judge
+    monkeypatch.setattr(evaluate, "train_judge", lambda data: quick(data, samples=640, batch=32))
+    words = [runs / "data.npz", runs / "cvae", runs / "ddpm", "-n", 12, "--device", "cpu", "--json"]
+    first, second = json.loads(zoo("compare", *words))
+    assert 0 <= first["agreement"] <= 1
+    assert second["agreement"] is None
+    assert "12 pictures of the best model" in first["protocol"]
+    table = zoo("report", runs / "cvae", runs / "cdm")
+    assert table.count("\n|") == 3
+    assert "agreement" in zoo("eval", runs / "cvae", runs / "data.npz", "-n", 4)
+
+
+def test_a_judge_of_toy_classes_is_right():
+    from palitra.zoo.class_agreement import train_judge
+
+    data = toy_images(120)
+    judge = train_judge(data, samples=1280, batch=32)
+    assert judge.accuracy == 1.0
+    share, each = judge.agreement(data.images.float() / 127.5 - 1, 1 - data.labels)
+    assert (share, each) == (0.0, [0.0, 0.0])
+    assert torch.is_tensor(judge.classes(data.images.float()))
