@@ -96,7 +96,6 @@ class RecipeParams(BaseModel):
         ru=Words("Сэмплер", "Как делаются шаги."),
     )
 
-
     def pull(self) -> float:
         """How hard steps are pulled towards something other than the words, in lengths of a step."""
         return 0.0
