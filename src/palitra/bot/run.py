@@ -198,6 +198,7 @@ async def _stopped() -> None:
     """Until somebody stops this process."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
+        # Windows has no handlers of signals on its loop; there Ctrl-C ends the process by itself
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stop.set)
     await stop.wait()
