@@ -22,12 +22,13 @@ ALLOWED = {
     **{part: PART_KNOWS for part in PARTS},  # noqa: C420 - one set, never changed
     "train": GROUND,
     "zoo": {"train", *GROUND},
+    "experiments": {"balancing", "zoo", "train", *GROUND},
     "recipes": GROUND,
     "studio": {"recipes", *GROUND},
     # the door itself
     "__init__": {"studio", "version"},
     "service": {"recipes", "studio", *GROUND},
-    "cli": {"recipes", "studio", "train", "zoo", "service", "bot", *GROUND},
+    "cli": {"recipes", "studio", "train", "zoo", "experiments", "service", "bot", *GROUND},
     "__main__": {"cli"},
     "client": LEAVES,
     "bot": {"client", *LEAVES},

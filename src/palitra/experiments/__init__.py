@@ -1,0 +1,1 @@
+"""Comparative experiments: independent trials, each resumable, and pages made from what they kept."""

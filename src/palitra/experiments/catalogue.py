@@ -1,0 +1,23 @@
+"""The experiments by name; a file is only read when its experiment is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Final, cast
+
+from palitra.errors import InputError
+from palitra.experiments.trial import Experiment
+
+EXPERIMENTS: Final[Mapping[str, str]] = {}
+
+
+def find_experiment(name: str) -> Experiment:
+    """An experiment by its name.
+
+    Raises:
+        InputError: nobody knows it.
+    """
+    if name not in EXPERIMENTS:
+        raise InputError(f"`name` must be one of {', '.join(EXPERIMENTS)}, got {name}")
+    return cast(Experiment, import_module(f"palitra.experiments.{name}").EXPERIMENT)
