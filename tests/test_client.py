@@ -14,6 +14,7 @@ import uvicorn
 from palitra.client import ApiError, AsyncClient, Client
 from palitra.service.api.app import create_app
 from palitra.service.settings import Settings
+from tests.portrait import NAME, portraits
 from tests.service.api.test_files import picture
 from tests.service.drawing import drawing
 
@@ -121,3 +122,19 @@ def test_the_asynchronous_client(url):
             return done.state, data[:2], (await client.cancel(other.id)).state
 
     assert asyncio.run(go()) == ("done", b"\xff\xd8", "cancelled")
+
+
+def test_photos_of_people_go_with_a_word_of_consent(url):
+    async def later(file):
+        async with AsyncClient(url) as other:
+            own = await other.upload(file)
+            return await other.submit(NAME, "a person", inputs={"photo": own}, consent=True, steps=2)
+
+    with portraits(), Client(url) as client:
+        file = client.upload(picture())
+        with pytest.raises(ApiError) as refused:
+            client.submit(NAME, "a person", inputs={"photo": file}, steps=2)
+        assert (refused.value.status, refused.value.code) == (422, "consent_needed")
+        job = client.submit(NAME, "a person", inputs={"photo": file}, consent=True, steps=2)
+        assert client.wait(job.id).raw["consent"] is True
+        assert asyncio.run(later(picture())).raw["consent"] is True

@@ -80,8 +80,11 @@ class Event:
     data: Mapping[str, Any]
 
 
-def _body(recipe: str, prompt: str, inputs: Mapping[str, str], fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {"recipe": recipe, "prompt": prompt, "inputs": dict(inputs), **fields}
+def _body(
+    recipe: str, prompt: str, inputs: Mapping[str, str], consent: bool, fields: Mapping[str, Any]
+) -> dict[str, Any]:
+    agreed = {"consent": True} if consent else {}
+    return {"recipe": recipe, "prompt": prompt, "inputs": dict(inputs), **agreed, **fields}
 
 
 def _check(answer: httpx.Response) -> httpx.Response:
@@ -153,12 +156,16 @@ class Client:
         prompt: str,
         *,
         inputs: Mapping[str, str] | None = None,
+        consent: bool = False,
         idempotency_key: str | None = None,
         **fields: Any,
     ) -> Job:
-        """Hand in a job; `fields` are the recipe's, `inputs` file ids by name."""
+        """Hand in a job; `fields` are the recipe's, `inputs` file ids by name.
+
+        `consent` says that the people in the photos among the inputs agree; without it such a job is refused.
+        """
         headers = {"idempotency-key": idempotency_key} if idempotency_key else {}
-        body = _body(recipe, prompt, inputs or {}, fields)
+        body = _body(recipe, prompt, inputs or {}, consent, fields)
         return Job.of(_check(self.http.post("/v1/jobs", json=body, headers=headers)).json())
 
     def text(self, prompt: str, **fields: Any) -> Job:
@@ -257,12 +264,13 @@ class AsyncClient:
         prompt: str,
         *,
         inputs: Mapping[str, str] | None = None,
+        consent: bool = False,
         idempotency_key: str | None = None,
         **fields: Any,
     ) -> Job:
-        """Hand in a job."""
+        """Hand in a job; see `Client.submit`."""
         headers = {"idempotency-key": idempotency_key} if idempotency_key else {}
-        body = _body(recipe, prompt, inputs or {}, fields)
+        body = _body(recipe, prompt, inputs or {}, consent, fields)
         return Job.of(_check(await self.http.post("/v1/jobs", json=body, headers=headers)).json())
 
     async def job(self, job: str) -> Job:

@@ -6,6 +6,7 @@ PalitraError                      exit code 1: a fault of ours or of the machine
 │   ├── WeightsError              the weights cannot be used
 │   ├── ModelNotFoundError        no such model, or its files are not here
 │   ├── ComposeError              two parts that cannot work together
+│   ├── ConsentError              a photo of a person without the word that they agree
 │   └── ContentRefusedError       a filter of the operator refuses the words or the picture
 ├── OutOfMemoryError              the device is full
 ├── DiskError                     a file cannot be written
@@ -67,6 +68,12 @@ class ComposeError(InputError):
     """Parts that cannot be combined; the message names both."""
 
     code = "cannot_combine"
+
+
+class ConsentError(InputError):
+    """A photo of a person may not be used before somebody says that the person agrees."""
+
+    code = "consent_needed"
 
 
 class ContentRefusedError(InputError):

@@ -46,6 +46,7 @@ JOBS = Table(
     Column("idempotency_key", String(200)),
     Column("request_hash", String(64), nullable=False),
     Column("retry_of", String(36)),
+    Column("consent", Boolean, nullable=False, default=False),  # the people in the photos agree
     UniqueConstraint("owner", "idempotency_key", name="palitra_jobs_idempotency"),
     Index("palitra_jobs_owner", "owner", "created_at"),
     Index("palitra_jobs_state", "state", "created_at"),

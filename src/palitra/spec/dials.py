@@ -46,13 +46,17 @@ def dial(
 
 @dataclass(frozen=True)
 class FileInput:
-    """A picture that a recipe takes beside its fields; `kind` is what it is treated as."""
+    """A picture that a recipe takes beside its fields; `kind` is what it is treated as.
+
+    With `subject` "person" it is a photo of somebody, and jobs with one need consent.
+    """
 
     name: str
-    kind: Literal["sketch", "map"]
+    kind: Literal["sketch", "map", "photo"]
     required: bool
     en: Words
     ru: Words
+    subject: Literal["person"] | None = None
 
 
 def batching_of(kind: type[RecipeParams], field: str) -> Batching:

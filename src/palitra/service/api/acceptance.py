@@ -9,6 +9,7 @@ from palitra.errors import ContentRefusedError, InputError
 from palitra.models.zoo import KNOWN
 from palitra.service.api.context import Caller, Service
 from palitra.service.audit import record
+from palitra.service.jobs.consent import photos_of_people
 from palitra.service.jobs.job import Job
 
 NAMES: Final = tuple(model.name for model in KNOWN)
@@ -21,6 +22,7 @@ def accept_job(
 
     Raises:
         ContentRefusedError: a filter refuses its prompt.
+        ConsentError: it draws from a photo of a person, and nobody said that they agree.
         InputError: a model that is not offered here, or as `JobStore.put`.
         ServiceError: as `JobStore.put`.
     """
@@ -64,4 +66,14 @@ def _check(service: Service, caller: Caller, prompt: object) -> None:
 
 def _record(service: Service, caller: Caller, job: Job) -> None:
     prompt = job.params["prompt"] if service.settings.audit_prompts else None
-    record("job.accepted", caller.owner, job=job.id, recipe=job.recipe, retry_of=job.retry_of, prompt=prompt)
+    # who said for which photos that the people in them agree can be asked for later
+    agreed = {"consent": True, "photos": [*photos_of_people(job.recipe, job.inputs).values()]}
+    record(
+        "job.accepted",
+        caller.owner,
+        job=job.id,
+        recipe=job.recipe,
+        retry_of=job.retry_of,
+        prompt=prompt,
+        **(agreed if job.consent else {}),
+    )

@@ -42,6 +42,7 @@ def _recipe(kind: Any) -> dict[str, Any]:
             "name": given.name,
             "kind": given.kind,
             "required": given.required,
+            "subject": given.subject,
             "text": {"en": vars(given.en), "ru": vars(given.ru)},
         }
         for given in kind.inputs

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from palitra.service.api.guard import COOKIE
 from palitra.service.api.problems import OPENAI, Problem
 from palitra.spec.build import RECIPES
+from palitra.spec.dials import FileInput
 
 WORDS: Final = {
     400: "The request cannot be read",
@@ -26,6 +27,11 @@ WORDS: Final = {
     504: "It takes longer than a request may",
 }
 REF: Final = "#/components/schemas/{model}"
+CONSENT: Final = {
+    "type": "boolean",
+    "default": False,
+    "description": "The people in the photos agree; needed with an input of x-subject person.",
+}
 SECURITY: Final = {
     "key": {"type": "http", "scheme": "bearer", "description": "An API key."},
     "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "A login, or nobody's."},
@@ -75,13 +81,19 @@ def _complete(told: dict[str, Any]) -> dict[str, Any]:
 
 def _as_wish(schema: dict[str, Any], kind: Any) -> None:
     """A recipe as it is handed in: with its name and with the files it takes."""
-    names = {given.name: {"type": "string", "description": given.en.help} for given in kind.inputs}
+    names = {given.name: _file(given) for given in kind.inputs}
     needed = [given.name for given in kind.inputs if given.required]
     files = {"type": "object", "properties": names, "required": needed, "additionalProperties": False}
     schema["properties"]["inputs"] = files
+    schema["properties"]["consent"] = CONSENT
     schema["required"] = [*schema.get("required", []), "recipe", *(["inputs"] if needed else [])]
     # drawn by the service where it is missing
     schema["properties"]["seed"].pop("default", None)
+
+
+def _file(given: FileInput) -> dict[str, str]:
+    told = {"type": "string", "description": given.en.help}
+    return told | ({"x-subject": given.subject} if given.subject else {})
 
 
 def _problems(path: str, method: str, operation: dict[str, Any]) -> Iterator[int]:

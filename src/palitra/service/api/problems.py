@@ -41,6 +41,7 @@ TITLES: dict[str, dict[str, str]] = {
     "too_large": {"en": "The request is too large", "ru": "Запрос слишком большой"},
     "too_slow": {"en": "The request came too slowly", "ru": "Запрос шёл слишком долго"},
     "too_many": {"en": "Too many requests", "ru": "Слишком много запросов"},
+    "consent_needed": {"en": "Does the person agree?", "ru": "Согласен ли человек на снимке?"},
     "content_refused": {"en": "This cannot be drawn here", "ru": "Здесь такое не рисуют"},
     "cancelled": {"en": "It was stopped", "ru": "Остановлено"},
     "internal": {"en": "A fault of ours", "ru": "Наша ошибка"},
@@ -54,7 +55,15 @@ BY_STATUS = {
     404: ("not_found", "there is nothing at this address"),
     405: ("method", "this address takes other methods"),
 }
-WITH_FIELDS = ("bad_input", "bad_image", "too_large", "bad_host", "bad_origin", "model_not_found")
+WITH_FIELDS = (
+    "bad_input",
+    "bad_image",
+    "too_large",
+    "bad_host",
+    "bad_origin",
+    "model_not_found",
+    "consent_needed",
+)
 _SENTENCE = re.compile(
     r"`(?P<field>[^`]+)` (?:must (?:be |have )?|needs |holds )?(?P<bound>.+?)"
     r"(?:, (?:got|but) (?P<value>.+))?$",

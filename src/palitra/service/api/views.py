@@ -52,6 +52,7 @@ class JobView(BaseModel):
     images: list[PictureView] = []
     error: ErrorView | None = None
     retry_of: str | None = None
+    consent: bool = False
 
 
 class Page(BaseModel):
@@ -82,6 +83,7 @@ def job_view(engine: Engine, job: Job, language: str = "en") -> JobView:
         images=pictures_of(engine, job.id),
         error=_error(job, language),
         retry_of=job.retry_of,
+        consent=job.consent,
     )
 
 

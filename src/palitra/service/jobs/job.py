@@ -14,7 +14,10 @@ ENDED: Final = ("done", "failed", "cancelled")
 
 @dataclass(frozen=True)
 class Job:
-    """One accepted wish. `done` of `total` picture-steps are made; times are UTC seconds."""
+    """One accepted wish. `done` of `total` picture-steps are made; times are UTC seconds.
+
+    `consent`: it draws from photos of people, and the owner said that they agree.
+    """
 
     id: str
     owner: str
@@ -37,6 +40,7 @@ class Job:
     error_code: str | None
     error: str | None
     retry_of: str | None
+    consent: bool
 
     @classmethod
     def of(cls, row: Row[Any]) -> Job:

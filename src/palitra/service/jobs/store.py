@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, 
 from sqlalchemy.exc import IntegrityError
 
 from palitra.errors import BusyError, ConflictError, InputError, NotFoundError
+from palitra.service.jobs.consent import checked_consent
 from palitra.service.jobs.durable import QUEUE, VERSION, WORKFLOW
 from palitra.service.jobs.events import append_event
 from palitra.service.jobs.job import OPEN, Job, State
@@ -44,10 +45,12 @@ class JobStore:
     ) -> Job:
         """Accept a job: {"recipe": …, "inputs": {…}, and the recipe's fields}. A missing seed is drawn now.
 
-        The job and its workflow are written in one transaction: both are there or neither.
+        `consent` beside them says that the people in its photos agree. The job and its workflow are written
+        in one transaction: both are there or neither.
 
         Raises:
             InputError: a field out of bounds, or a missing or unknown input.
+            ConsentError: a photo of a person without consent.
             BusyError: too many jobs wait (429 for the owner's bound, 503 for the service's).
             ConflictError: the idempotency key was used for another request.
         """
@@ -56,11 +59,12 @@ class JobStore:
             known = self._by_key(owner, idempotency_key, digest)
             if known:
                 return known
-        values = {k: v for k, v in request.items() if k != "inputs"}
+        values = {k: v for k, v in request.items() if k not in ("inputs", "consent")}
         values.setdefault("seed", secrets.randbelow(SMALL_SEEDS))
         params = recipe_params(values)
         inputs = self._inputs(owner, params, request.get("inputs") or {})
         job = _row(owner, params, inputs, self.settings.deadline_s)
+        job["consent"] = checked_consent(job["recipe"], inputs, request.get("consent"))
         job |= {"priority": priority, "idempotency_key": idempotency_key, "request_hash": digest}
         job["retry_of"] = retry_of
         try:
@@ -129,7 +133,8 @@ class JobStore:
         old = self.get(owner, job)
         if old.state in OPEN:
             raise ConflictError(f"`job` must have ended to be retried, got one that is {old.state}")
-        return self.put(owner, {**old.params, "inputs": old.inputs}, retry_of=job)
+        again = {**old.params, "inputs": old.inputs, "consent": old.consent}
+        return self.put(owner, again, retry_of=job)
 
     def delete(self, owner: str, job: str) -> list[str]:
         """Forget a job, its events, preview and pictures; returns the blobs that nobody names any more."""
