@@ -7,12 +7,12 @@ from pydantic import Field
 
 from palitra.spec.build import RECIPES
 from palitra.spec.dials import FileInput, Words
-from palitra.spec.recipes import RecipeParams
+from palitra.spec.recipes import TextToImageParams
 
 NAME = "portrait"
 
 
-class PortraitParams(RecipeParams):
+class PortraitParams(TextToImageParams):
     title: ClassVar[dict[str, Words]] = {
         "en": Words("Portrait", "A photo of somebody and a few words."),
         "ru": Words("Портрет", "Фото человека и несколько слов."),

@@ -123,6 +123,24 @@ async def _dial(press: Press) -> None:
     await _dials(press)
 
 
+async def _agree(press: Press) -> None:
+    """The people in the photos agree."""
+    await _answer(press, "handing_in", press.tracker.agree)
+
+
+async def _refuse(press: Press) -> None:
+    """They do not, or nobody knows."""
+    await _answer(press, "cancelled", press.tracker.refuse)
+
+
+async def _answer(press: Press, words: str, act: Callable[[Wish], None]) -> None:
+    wish = press.memory.wish(press.data["wish"])
+    if wish is not None and wish.state == "asked":
+        # the words first: what the wish says about itself comes after them
+        await press.edit(say(press.language, words))
+        act(wish)
+
+
 async def _cancel(press: Press) -> str:
     wish = press.memory.wish(press.data["wish"])
     if wish is None or wish.state != "open":
@@ -149,6 +167,7 @@ async def _fidelity(press: Press) -> None:
 async def _redo(press: Press, **changed: Any) -> None:
     client = press.service.client(press.button.person, press.language)
     job = await client.job(press.data["job"])
+    agreed = {"consent": True} if job.raw.get("consent") else {}
     press.tracker.accept(
         Wish(
             origin=f"b:{press.query.id}",
@@ -158,7 +177,7 @@ async def _redo(press: Press, **changed: Any) -> None:
             language=press.language,
             recipe=str(job.raw["recipe"]),
             prompt=str(job.raw["params"]["prompt"]),
-            fields={**_kept(job), **changed},
+            fields={**_kept(job), **agreed, **changed},
             inputs={name: {"file": file} for name, file in job.raw["inputs"].items()},
         )
     )
@@ -207,6 +226,8 @@ ACTIONS: Final[Mapping[str, Callable[[Press], Awaitable[str | None]]]] = {
     "language": _language,
     "dials": _dials,
     "dial": _dial,
+    "agree": _agree,
+    "refuse": _refuse,
     "cancel": _cancel,
     "again": _again,
     "variations": _variations,

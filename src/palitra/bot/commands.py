@@ -86,7 +86,7 @@ async def settings_(message: Message, language: Language, memory: Memory, servic
 async def cancel(message: Message, language: Language, memory: Memory, tracker: Tracker) -> None:
     """/cancel: everything of this person in this chat."""
     chat, person = message.chat.id, _person(message)
-    wishes = [wish for wish in memory.open_wishes(chat, person) if wish.state == "open"]
+    wishes = [wish for wish in memory.open_wishes(chat, person) if wish.state in ("asked", "open")]
     for wish in wishes:
         tracker.cancel(wish)
     waited = memory.dialogue(chat, person) != Dialogue()

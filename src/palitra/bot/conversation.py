@@ -122,6 +122,7 @@ class Conversation:
                     prompt=named[:MOST_WORDS],
                     fields=fields,
                     inputs=inputs,
+                    state="asked" if recipe.people & inputs.keys() else "open",
                 )
             )
 

@@ -75,6 +75,11 @@ class Recipe:
             return ()
         return tuple(str(given["name"]) for given in self.inputs if given["kind"] == first["kind"])
 
+    @property
+    def people(self) -> frozenset[str]:
+        """Names of the inputs that are photos of a person: they are used only with consent."""
+        return frozenset(str(given["name"]) for given in self.inputs if given.get("subject") == "person")
+
     def portions(self, files: Sequence[Mapping[str, str]]) -> list[dict[str, dict[str, str]]]:
         """An album as the inputs of as few jobs as the recipe allows."""
         names = self.pictures

@@ -65,7 +65,8 @@ WISHES = Table(
     Column("inputs", JSON, nullable=False),  # name -> {"file": id of the API} or {"telegram": id of Telegram}
     Column("job", String(36)),
     Column("status", BigInteger),  # the status message
-    Column("state", String(10), nullable=False),  # open, cancelled (to be told to the API), ended
+    # asked (for consent), open, cancelled (to be told to the API), ended
+    Column("state", String(10), nullable=False),
     Column("created_at", Float, nullable=False),
     Index("bot_wishes_state", "state"),
 )

@@ -67,6 +67,12 @@ TEXTS: Final[dict[str, dict[Language, str]]] = {
         "en": "Telegram does not hand out this picture. Please send it again.",
         "ru": "Телеграм не отдаёт эту картинку. Пришлите её ещё раз.",
     },
+    "consent": {
+        "en": "There is a person in it. Does everybody in these photos agree that I draw from them?",
+        "ru": "Здесь человек. Все, кто на этих снимках, согласны, чтобы я рисовал по ним?",
+    },
+    "button_agree": {"en": "✅ Yes, they agree", "ru": "✅ Да, согласны"},
+    "button_refuse": {"en": "✖️ No", "ru": "✖️ Нет"},
     "handing_in": {"en": "One moment…", "ru": "Минутку…"},
     "waiting_api": {
         "en": "The service does not answer. Your wish is kept and goes on as soon as it is back.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import replace
 from typing import Final
 
@@ -26,6 +27,8 @@ from palitra.errors import InputError
 LOG = logging.getLogger("palitra.bot")
 FIRST_WAIT_S: Final = 0.5
 MOST_WAIT_S: Final = 10.0
+PATIENCE_S: Final = 24 * 3600.0
+"""For the word that people in photos agree."""
 
 
 class Tracker:
@@ -50,10 +53,20 @@ class Tracker:
 
     def cancel(self, wish: Wish) -> None:
         """Stop a wish; the API is told as soon as it can be."""
-        if wish.state == "open":
-            self.memory.change_wish(wish.id, state="cancelled")
-            if wish.id in self._news:
-                self._news[wish.id].set()
+        if wish.state in ("asked", "open"):
+            self._change(wish, state="cancelled")
+
+    def agree(self, wish: Wish) -> None:
+        """The people in a wish's photos agree; the answer holds for the whole album."""
+        for other in self.memory.open_wishes(wish.chat, wish.person):
+            if other.state == "asked" and album_of(other) == album_of(wish):
+                self._change(other, state="open", fields={**other.fields, "consent": True})
+
+    def refuse(self, wish: Wish) -> None:
+        """They do not: nothing is drawn from the album."""
+        for other in self.memory.open_wishes(wish.chat, wish.person):
+            if other.state == "asked" and album_of(other) == album_of(wish):
+                self.cancel(other)
 
     async def stop(self) -> None:
         """Leave everything so that a new process can go on; a picture on its way still arrives."""
@@ -96,6 +109,11 @@ class Tracker:
     async def _follow(self, wish: Wish, status: StatusMessage) -> str | None:
         """Until the pictures are there; returns the last words where there are none."""
         language = wish.language
+        if wish.state == "asked":
+            agreed = await self._ask(wish, status)
+            if agreed is None:
+                return say(language, "cancelled") if status.message is not None else None
+            wish = agreed
         stop = Choice(say(language, "button_cancel"), "cancel", {"wish": wish.id})
         await status.open(
             say(language, "handing_in"), keyboard(self.memory, wish.chat, wish.person, [[stop]])
@@ -116,6 +134,26 @@ class Tracker:
         except InputError:
             return say(language, "picture_lost")
         return None
+
+    async def _ask(self, wish: Wish, status: StatusMessage) -> Wish | None:
+        """The wish as soon as the people in its photos agree; None when nobody says so.
+
+        Of an album the first wish asks, and the others wait for the same answer.
+        """
+        if wish.origin in (album_of(wish), f"{album_of(wish)}:0"):
+            rows = [
+                [Choice(say(wish.language, f"button_{a}"), a, {"wish": wish.id})] for a in ("agree", "refuse")
+            ]
+            buttons = keyboard(self.memory, wish.chat, wish.person, rows)
+            await status.open(say(wish.language, "consent"), buttons)
+        until = wish.created_at + PATIENCE_S
+        while True:
+            now = self.memory.wish(wish.id)
+            if now is None or now.state == "cancelled" or time.time() > until:
+                return None
+            if now.state == "open":
+                return now
+            await self._pause(wish, max(0.0, until - time.time()))
 
     async def _hand_in(self, wish: Wish, status: StatusMessage, client: AsyncClient) -> Wish:
         """The wish with its job, or without one when it was cancelled before."""
@@ -194,6 +232,17 @@ class Tracker:
         except TimeoutError:
             pass
 
+    def _change(self, wish: Wish, **values: object) -> None:
+        """Write it down and wake the wish's task."""
+        self.memory.change_wish(wish.id, **values)
+        if wish.id in self._news:
+            self._news[wish.id].set()
+
     def _cancelled(self, wish: Wish) -> bool:
         now = self.memory.wish(wish.id)
         return now is not None and now.state == "cancelled"
+
+
+def album_of(wish: Wish) -> str:
+    """What wishes of one message or album have in common."""
+    return wish.origin.rpartition(":")[0] if wish.origin.startswith("m:") else wish.origin
