@@ -60,13 +60,17 @@ class StyleGAN2Backbone(Choice):
 
 
 class R3GANBackbone(Choice):
-    """Grouped residual blocks without any normalisation."""
+    """Grouped residual blocks without any normalisation.
+
+    Each of the finest `taper` grids has half the width of the one before: cheaper where pixels are many.
+    """
 
     kind: Literal["r3gan"] = "r3gan"
     latent: Latent = 64
     width: Width = 768
     blocks: Annotated[int, Field(ge=1, le=8)] = 2
     group_size: Annotated[int, Field(ge=1, le=64)] = 16
+    taper: Annotated[int, Field(ge=0, le=4)] = 0
 
 
 class VAEBackbone(Choice):
@@ -78,7 +82,11 @@ class VAEBackbone(Choice):
 
 
 class UNetBackbone(Choice):
-    """Residual U-Net with time and class embedding; one multiplier per level, attention where named."""
+    """Residual U-Net with time and class embedding; one multiplier per level, attention where named.
+
+    It works on `patch` x `patch` pixels at a time as so many more channels (arXiv 2207.04316): 2 costs about
+    a quarter.
+    """
 
     kind: Literal["unet"] = "unet"
     width: Width = 128
@@ -86,6 +94,7 @@ class UNetBackbone(Choice):
     blocks: Annotated[int, Field(ge=1, le=8)] = 2
     attention: tuple[bool, ...] = (False, True, False, False)
     dropout: Share = 0.0
+    patch: Annotated[int, Field(ge=1, le=8)] = 1
 
 
 Backbone = Annotated[

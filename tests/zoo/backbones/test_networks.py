@@ -3,10 +3,13 @@ import torch
 import torch.nn.functional as F
 
 from palitra.errors import InputError
+from palitra.zoo.backbones import r3gan
 from palitra.zoo.backbones.fir import double, halve
 from palitra.zoo.backbones.grid import coarsest
 from palitra.zoo.backbones.modulated_conv import ModulatedConv
 from palitra.zoo.backbones.stylegan2 import with_deviation
+from palitra.zoo.backbones.unet import UNet
+from palitra.zoo.choices import R3GANBackbone, UNetBackbone
 from palitra.zoo.families.make import make_family
 from palitra.zoo.families.players import make_discriminator, make_generator
 from palitra.zoo.models import preset
@@ -75,6 +78,8 @@ def test_filters_equal_plain_loops_and_keep_flat_pictures():
         for j in range(12):
             expected[:, :, i, j] = (padded[:, :, i : i + 4, j : j + 4] * taps).sum((2, 3)) * 4 / 64
     torch.testing.assert_close(double(x), expected, rtol=1e-4, atol=1e-5)
+    kernel = (taps / 64).expand(2, 1, 4, 4)
+    torch.testing.assert_close(halve(x), F.conv2d(x, kernel, stride=2, padding=1, groups=2))
     flat = torch.ones(1, 1, 8, 8)
     torch.testing.assert_close(halve(flat)[..., 1:-1, 1:-1], torch.ones(1, 1, 2, 2))
 
@@ -90,8 +95,33 @@ def test_equal_pictures_have_no_deviation():
 
 
 def test_levels_of_the_unet_bound_the_size():
-    with pytest.raises(InputError, match="multiple of 2 for 2 levels, got 9 x 8"):
+    with pytest.raises(InputError, match="multiple of 2 for 2 levels and patches of 1, got 9 x 8"):
         make_family(preset("cdm", "tiny"), (1, 9, 8), 2)
+    with pytest.raises(InputError, match="multiple of 4 for 2 levels and patches of 2, got 6 x 8"):
+        make_family(preset("cdm", "tiny", ["backbone.patch=2"]), (1, 6, 8), 2)
+
+
+def test_a_unet_of_patches_keeps_pixels_in_their_places():
+    choice = UNetBackbone(width=8, multipliers=(1, 1), blocks=1, attention=(False, False), patch=2)
+    network = UNet(choice, (1, 8, 8), 0)
+    assert network.begin.in_channels == 4
+    # without its middle the network is the first convolution's picture of single pixels
+    with torch.no_grad():
+        for p in network.parameters():
+            p.zero_()
+    x, t = torch.randn(2, 1, 8, 8), torch.zeros(2)
+    assert torch.equal(network(x, t, None), torch.zeros_like(x))
+    with torch.no_grad():
+        network.end.bias.copy_(torch.arange(4.0))
+    expected = torch.tensor([[0.0, 1.0], [2.0, 3.0]]).repeat(4, 4).expand(2, 1, 8, 8)
+    assert torch.equal(network(x, t, None), expected)
+
+
+def test_tapered_widths_halve_towards_the_finest_grid():
+    choice = R3GANBackbone(width=64, group_size=8)
+    assert r3gan.widths(choice, 3) == [64, 64, 64, 64]
+    assert r3gan.widths(choice.model_copy(update={"taper": 2}), 3) == [64, 64, 32, 16]
+    assert r3gan.widths(choice, 5) == [64, 64, 64, 64, 32, 16]
 
 
 def test_conditioning_needs_two_classes():

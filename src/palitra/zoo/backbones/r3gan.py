@@ -19,7 +19,8 @@ EXPANSION = 2
 
 def widths(choice: R3GANBackbone, levels: int) -> list[int]:
     """Channels from the coarsest to the finest grid: full width up to 32 px, then half per level."""
-    return [max(choice.group_size, choice.width >> max(0, i - 3)) for i in range(levels + 1)]
+    full = min(3, levels - choice.taper)
+    return [max(choice.group_size, choice.width >> max(0, i - full)) for i in range(levels + 1)]
 
 
 class GroupedBlock(nn.Module):

@@ -82,22 +82,23 @@ class Level(nn.Module):
 class UNet(nn.Module):
     """picture (B, C, H, W), time features' argument (B,), labels (B,) -> (B, C, H, W).
 
-    Class number `classes` stands for "no class". Sides must be multiples of 2^(levels - 1).
+    Class number `classes` stands for "no class". Sides must be multiples of patch x 2^(levels - 1).
     """
 
     def __init__(self, choice: UNetBackbone, shape: tuple[int, int, int], classes: int) -> None:
         super().__init__()
-        step = 2 ** (len(choice.multipliers) - 1)
+        step = choice.patch * 2 ** (len(choice.multipliers) - 1)
         if shape[1] % step or shape[2] % step:
             raise InputError(
-                f"`size` must be a multiple of {step} for {len(choice.multipliers)} levels, "
-                f"got {shape[1]} x {shape[2]}"
+                f"`size` must be a multiple of {step} for {len(choice.multipliers)} levels and patches of "
+                f"{choice.patch}, got {shape[1]} x {shape[2]}"
             )
         width, features = choice.width, choice.width * 4
         self.width, self.classes = width, classes
         self.time = nn.Sequential(nn.Linear(width, features), nn.SiLU(), nn.Linear(features, features))
         self.label = nn.Embedding(classes + 1, features) if classes else None
-        self.begin = nn.Conv2d(shape[0], width, 3, padding=1)
+        self.patch, channels = choice.patch, shape[0] * choice.patch**2
+        self.begin = nn.Conv2d(channels, width, 3, padding=1)
         wide = [width * m for m in choice.multipliers]
         self.downs, self.ups, self.halves, self.doubles = (nn.ModuleList() for _ in range(4))
         kept, now = [width], width
@@ -118,7 +119,7 @@ class UNet(nn.Module):
             self.ups.append(Level(ins, c, features, attend, choice.dropout))
             if i > 0:
                 self.doubles.append(nn.Conv2d(c, c, 3, padding=1))
-        self.norm, self.end = group_norm(now), nn.Conv2d(now, shape[0], 3, padding=1)
+        self.norm, self.end = group_norm(now), nn.Conv2d(now, channels, 3, padding=1)
         nn.init.zeros_(self.end.weight)
         nn.init.zeros_(self.end.bias)  # type: ignore[arg-type]
 
@@ -129,7 +130,7 @@ class UNet(nn.Module):
             assert labels is not None
             features = features + self.label(labels)
         features = F.silu(features)
-        x = self.begin(x)
+        x = self.begin(F.pixel_unshuffle(x, self.patch))
         kept = [x]
         for i, level in enumerate(self.downs):
             for block, attention in zip(level.blocks, level.attention, strict=True):  # type: ignore[arg-type]
@@ -146,4 +147,4 @@ class UNet(nn.Module):
                 x = attention(block(torch.cat([x, kept.pop()], 1), features))
             if i < len(self.doubles):
                 x = self.doubles[i](F.interpolate(x, scale_factor=2))
-        return self.end(F.silu(self.norm(x)))
+        return F.pixel_shuffle(self.end(F.silu(self.norm(x))), self.patch)
