@@ -106,19 +106,37 @@ def test_wrong_wishes_are_one_sentence(runs, tmp_path, model, words, error, sent
         zoo("sample", runs / model, "--out", tmp_path / "x.png", "--device", "cpu", *words)
 
 
-def test_compare_and_report(runs, monkeypatch, tmp_path):
-    from palitra.zoo import evaluate
-
-    quick = evaluate.train_judge
-    monkeypatch.setattr(evaluate, "train_judge", lambda data: quick(data, samples=640, batch=32))
-    words = [runs / "data.npz", runs / "cvae", runs / "ddpm", "-n", 12, "--device", "cpu", "--json"]
-    first, second = json.loads(zoo("compare", *words))
+def test_compare_and_report(runs, tmp_path):
+    words = [runs / "data.npz", runs / "cvae", runs / "ddpm", "-n", 12, "--device", "cpu"]
+    more = ["--extractor", "random", "--cache", tmp_path / "cache", "--json"]
+    first, second = json.loads(zoo("compare", *words, *more))
     assert 0 <= first["agreement"] <= 1
     assert second["agreement"] is None
-    assert "12 pictures of the best model" in first["protocol"]
+    assert {"fid@random", "kid@random", "precision@random", "coverage@random", "vendi@random"} <= set(
+        first["scores"]
+    )
+    assert "12 generated against 64 real pictures" in first["protocol"]
     table = zoo("report", runs / "cvae", runs / "cdm")
     assert table.count("\n|") == 3
-    assert "agreement" in zoo("eval", runs / "cvae", runs / "data.npz", "-n", 4)
+    assert "fid@random" in table
+    # the other order, with the training pictures
+    lines = zoo("eval", runs / "cvae", runs / "data.npz", "--train", runs / "data.npz", "-n", 4, *more[:4])
+    assert "equal_to_real@random" in lines
+    assert "nearer_than_unseen is left out: it needs 99 real pictures, got 64" in lines
+    assert "copies: 4 generated and 64 unseen pictures against 64 training pictures" in lines
+
+
+@pytest.mark.parametrize(
+    ("places", "sentence"),
+    [
+        (["cvae", "cdm"], r"`data` must be 1 place beside runs \(folders with run.json\), got 0"),
+        (["data.npz", "nothing", "cvae"], "got 2: "),
+        (["data.npz"], "`run` must be a folder made by `palitra zoo train`, got only"),
+    ],
+)
+def test_compare_knows_runs_from_data(runs, places, sentence):
+    with pytest.raises(InputError, match=sentence):
+        zoo("compare", *(runs / place for place in places))
 
 
 def test_a_judge_of_toy_classes_is_right():

@@ -115,35 +115,51 @@ def sample(
 
 
 @app.command("eval")
-def evaluate(
-    run: Run,
-    data: Data,
-    n: Annotated[int, typer.Option("-n", help="How many pictures to draw.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Seed of the first picture.")] = 0,
-    which: Which = "best",
-    label: Label = "label",
-    fit: Fit = "crop",
-    device: Device = "auto",
-    as_json: Json = False,
-) -> None:
-    """Class agreement of one run with a classifier trained on real pictures."""
-    _evaluate([run], data, n, seed, which, label, fit, device, as_json)
-
-
 @app.command("compare")
 def compare(
-    data: Data,
-    runs: Annotated[list[Path], typer.Argument(help="Folders of trained runs.")],
+    places: Annotated[
+        list[Path], typer.Argument(metavar="DATA RUN…", help="Real pictures and runs, in any order.")
+    ],
     n: Annotated[int, typer.Option("-n", help="How many pictures to draw of each.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the first picture.")] = 0,
+    train_data: Annotated[
+        Path | None,
+        typer.Option("--train", help="What the models learnt from: the classifier's too; finds copies."),
+    ] = None,
+    extractor: Annotated[
+        str | None, typer.Option(help="eye, inception, dinov2, clip, random (default: eye if embedded).")
+    ] = None,
+    learn: Annotated[
+        bool, typer.Option("--cas", help="Also train a classifier on the drawn pictures alone.")
+    ] = False,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder for the classifier and the features of real pictures.")
+    ] = None,
     which: Which = "best",
     label: Label = "label",
     fit: Fit = "crop",
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Several runs by the same classifier, with the same labels and seeds."""
-    _evaluate(runs, data, n, seed, which, label, fit, device, as_json)
+    """FID, KID, precision, recall and more, and class agreement; the same labels and seeds for all runs."""
+    import json
+
+    from palitra.cli.stages import stage_bar
+    from palitra.models.device import choose_device
+    from palitra.zoo.commands import checked_fit
+    from palitra.zoo.evaluate import Progress, Wishes, evaluate_runs, score_lines
+    from palitra.zoo.run_folder import runs_and_data
+
+    runs, data = runs_and_data(places)
+    wishes = Wishes(
+        n, seed, which, extractor, label, checked_fit(fit), train_data, learn, choose_device(device), cache
+    )
+    with stage_bar() as (stage, tick):
+        scores = evaluate_runs(runs, data, wishes, Progress(stage, tick))
+    if as_json:
+        sys.stdout.write(json.dumps([s.to_json() for s in scores]) + "\n")
+    else:
+        sys.stdout.write("\n".join(score_lines(scores)) + "\n")
 
 
 @app.command("report")
@@ -160,26 +176,3 @@ def report(
         return
     save_report(out, text)
     sys.stdout.write(f"{out}\n")
-
-
-def _evaluate(
-    runs: list[Path],
-    data: Path,
-    n: int,
-    seed: int,
-    which: str,
-    label: str,
-    fit: str,
-    device: str,
-    as_json: bool,
-) -> None:
-    import json
-
-    from palitra.models.device import choose_device
-    from palitra.zoo.evaluate import evaluate_runs, score_lines
-
-    scores = evaluate_runs(runs, data, n, seed, which, label, fit, choose_device(device))
-    if as_json:
-        sys.stdout.write(json.dumps([s.to_json() for s in scores]) + "\n")
-    else:
-        sys.stdout.write("\n".join(score_lines(scores)) + "\n")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,18 +87,41 @@ def load_model(
     if which not in ("best", "last"):
         raise InputError(f"`which` must be best or last, got {which}")
     card = read_card(folder)
-    path = folder / f"{which}.safetensors"
-    path = path if path.exists() else folder / "last.safetensors"
-    if not path.exists():
+    files = (f"{which}.safetensors", "last.safetensors", "model.safetensors")
+    path = next((folder / file for file in files if (folder / file).exists()), None)
+    if path is None:
         raise WeightsError(f"`run` must hold last.safetensors: train it first, got {folder}")
     model = make_family(card.config, card.shape, len(card.names))
     try:
-        model.load_state_dict(load_file(path))
+        found = model.load_state_dict(load_file(path), strict=False)
     except (SafetensorError, RuntimeError) as error:
-        raise WeightsError(
-            f"`run` must hold undamaged weights of its own configuration, got {path}"
-        ) from error
+        raise _damaged(path) from error
+    # an embedded model holds only what pictures are drawn with
+    if found.unexpected_keys or any(model.draws_with(name) for name in found.missing_keys):
+        raise _damaged(path)
     return model.to(device).eval().requires_grad_(False), card
+
+
+def runs_and_data(places: Sequence[Path]) -> tuple[list[Path], Path]:
+    """Which of several paths are runs, and the one that is data; in any order.
+
+    Raises:
+        InputError: no run, or not exactly one place without a run.
+    """
+    runs = [place for place in places if (place / "run.json").is_file()]
+    others = [place for place in places if place not in runs]
+    if len(others) != 1:
+        named = f": {', '.join(map(str, others))}" if others else ""
+        raise InputError(
+            f"`data` must be 1 place beside runs (folders with run.json), got {len(others)}{named}"
+        )
+    if not runs:
+        raise InputError(f"`run` must be a folder made by `palitra zoo train`, got only {others[0]}")
+    return runs, others[0]
+
+
+def _damaged(path: Path) -> WeightsError:
+    return WeightsError(f"`run` must hold undamaged weights of its own configuration, got {path}")
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
