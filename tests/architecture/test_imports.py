@@ -23,8 +23,8 @@ ALLOWED = {
     "train": GROUND,
     "zoo": {"train", *GROUND},
     "experiments": {"balancing", "zoo", "train", *GROUND},
-    "recipes": GROUND,
-    "studio": {"recipes", *GROUND},
+    "recipes": {"zoo", *GROUND},
+    "studio": {"recipes", "zoo", *GROUND},
     # the door itself
     "__init__": {"studio", "version"},
     "service": {"recipes", "studio", *GROUND},

@@ -26,7 +26,7 @@ def test_bad_values_name_field_bound_and_value(values, sentence):
 
 
 def test_unknown_fields_list_the_known_ones():
-    with pytest.raises(InputError, match="`fidelty` must be one of prompt, negative"):
+    with pytest.raises(InputError, match="`fidelty` must be one of seed, n, model, prompt, negative"):
         build(SketchToImageParams, {"prompt": "a cat", "fidelty": 1})
 
 

@@ -1,6 +1,7 @@
 import pytest
 
 from palitra.spec.build import RECIPES
+from palitra.spec.classes import ClassesParams
 from palitra.spec.dials import LANGUAGES, batch_key, batching_of
 from palitra.spec.recipes import RecipeParams, SketchToImageParams, TextToImageParams
 
@@ -19,7 +20,7 @@ def test_a_field_that_does_not_say_is_found():
     with pytest.raises(LookupError, match="`size` of Forgetful"):
         batching_of(Forgetful, "size")
     with pytest.raises(LookupError):
-        batch_key(Forgetful(prompt="a cat"))
+        batch_key(Forgetful())
 
 
 def test_words_and_seeds_may_differ_within_a_key():
@@ -44,6 +45,13 @@ def test_words_and_seeds_may_differ_within_a_key():
 def test_what_the_network_calls_depend_on_parts_keys(change):
     keys = {batch_key(SketchToImageParams(prompt="a cat", **values)) for values in ({}, change)}
     assert len(keys) == 2
+
+
+@pytest.mark.parametrize("change", [{"truncation": 0.5}, {"guidance": 1.0}, {"steps": 9}, {"model": "b"}])
+def test_what_classes_are_drawn_with_parts_keys(change):
+    keys = {batch_key(ClassesParams(**{"model": "a", **values})) for values in ({}, change)}
+    assert len(keys) == 2
+    assert batch_key(ClassesParams(model="a", label="cat", n=3)) == batch_key(ClassesParams(model="a"))
 
 
 def test_recipes_never_share_a_key():

@@ -72,14 +72,14 @@ def contact_sheet(
     page = Image.new("RGB", (width, height), (255, 255, 255))
     pen = ImageDraw.Draw(page)
     for line, words in enumerate(heading):
-        _write(pen, words, (margin, margin + line * round(1.9 * letters)), round(1.35 * letters), _TITLE)
+        write_line(pen, words, (margin, margin + line * round(1.9 * letters)), round(1.35 * letters), _TITLE)
     for i, image in enumerate(images):
         x = margin + i % columns * (side + gap)
         y = top + i // columns * (side + caption_height + gap)
         _place(page, pen, image, (x, y), side, pixels)
         if captions is not None:
-            words = _cut(captions[i], side, letters)
-            _write(pen, words, (x + side // 2, y + side + letters // 2), letters, _TEXT, centred=True)
+            words = cut_line(captions[i], side, letters)
+            write_line(pen, words, (x + side // 2, y + side + letters // 2), letters, _TEXT, centred=True)
     return page
 
 
@@ -107,30 +107,31 @@ def _heading(title: str | None, width: int, size: int) -> list[str]:
     lines: list[str] = []
     while words and len(lines) < 2:
         count = len(words)
-        while count > 1 and _length(" ".join(words[:count]), size) > width:
+        while count > 1 and line_length(" ".join(words[:count]), size) > width:
             count -= 1
         rest = words[count:] if len(lines) == 0 else []
-        lines.append(_cut(" ".join(words[:count] if len(lines) == 0 else words), width, size))
+        lines.append(cut_line(" ".join(words[:count] if len(lines) == 0 else words), width, size))
         words = rest
     return lines
 
 
-def _cut(text: str, width: int, size: int) -> str:
+def cut_line(text: str, width: int, size: int) -> str:
     """The text on one line, cut with an ellipsis to the width."""
     text = " ".join(text.split())
-    if _length(text, size) <= width:
+    if line_length(text, size) <= width:
         return text
-    while text and _length(text + "…", size) > width:
+    while text and line_length(text + "…", size) > width:
         text = text[:-1]
     return text.rstrip() + "…"
 
 
-def _length(text: str, size: int) -> float:
+def line_length(text: str, size: int) -> float:
+    """Width of a line in pixels."""
     words, font = _lettered(text, size)
     return float(font.getlength(words))
 
 
-def _write(
+def write_line(
     pen: ImageDraw.ImageDraw,
     text: str,
     place: tuple[int, int],
@@ -139,6 +140,7 @@ def _write(
     *,
     centred: bool = False,
 ) -> None:
+    """Write a line with its left upper corner, or the middle of its upper edge, at `place`."""
     words, font = _lettered(text, size)
     left = place[0] - (float(font.getlength(words)) / 2 if centred else 0)
     pen.text((left, place[1]), words, font=font, fill=colour)

@@ -22,7 +22,7 @@ from palitra.guiders.cfg import ClassifierFree, Conditional
 from palitra.models.text_to_image import TextToImage
 from palitra.recipes.choose_sampler import make_sampler
 from palitra.recipes.picture import Picture
-from palitra.spec.recipes import RecipeParams
+from palitra.spec.recipes import RecipeParams, WordsParams
 from palitra.version import __version__
 
 OnPicture = Callable[[Picture], None]
@@ -34,7 +34,7 @@ class Plan:
     """The parts of a run that do not depend on the seeds."""
 
     model: TextToImage
-    params: RecipeParams
+    params: WordsParams
     sampler: Sampler
     times: list[int]
     condition: Condition
@@ -68,7 +68,7 @@ class Plan:
         return Predictor(self.model.denoiser, self.model.schedule, guiders)
 
 
-def make_plan(model: TextToImage, params: RecipeParams) -> Plan:
+def make_plan(model: TextToImage, params: WordsParams) -> Plan:
     """Encode the words and space the steps."""
     from palitra.conditions.text import encode_prompts
 

@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 
 from palitra.data.picture_files import save_picture, unique_path
 
+Kind = Literal["picture", "sheet", "part"]
+_NO_NAME = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')
+
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One finished picture; `recipe` repeats it."""
+    """One finished picture; `recipe` repeats it.
+
+    A "part" is one of many that are looked at on a "sheet"; `name` says what it shows, such as its class.
+    """
 
     image: Image.Image
     seed: int
     recipe: dict[str, Any]
+    kind: Kind = "picture"
+    name: str = ""
 
     def save(self, path: str | Path) -> Path:
         """Write a PNG that carries its recipe; a taken name gets a number. Returns the path written."""
         free = unique_path(Path(path))
         save_picture(self.image, free, self.recipe)
         return free
+
+
+def file_of(kind: Kind, name: str, seed: int, stem: str = "picture") -> str:
+    """Where a picture belongs within a folder: parts lie in a folder of their class, as labelled sets do."""
+    if kind == "sheet":
+        return f"{stem}-sheet.png" if stem != "picture" else "sheet.png"
+    if kind == "part":
+        return f"{_NO_NAME.sub('_', name).strip('. ') or 'pictures'}/{seed:06d}.png"
+    return f"{stem}-{seed}.png"
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,5 +63,5 @@ class Run:
     scores: dict[int, float] = field(default_factory=dict)
 
     def save(self, folder: str | Path, name: str = "picture") -> list[Path]:
-        """Write every picture as `folder/name-SEED.png`."""
-        return [p.save(Path(folder) / f"{name}-{p.seed}.png") for p in self.pictures]
+        """Write every picture as `folder/name-SEED.png`; a sheet and its parts as `file_of` says."""
+        return [p.save(Path(folder) / file_of(p.kind, p.name, p.seed, name)) for p in self.pictures]

@@ -42,14 +42,14 @@ from palitra.recipes.picture import Picture
 from palitra.recipes.sketch_codec import pack_sketch
 from palitra.recipes.sketch_to_image import edge_target, weight_map
 from palitra.spec.dials import batch_key
-from palitra.spec.recipes import RecipeParams, SketchToImageParams
+from palitra.spec.recipes import SketchToImageParams, WordsParams
 
 
 @dataclass(frozen=True, eq=False)
 class Wish:
     """One job: its parameters and, for a sketch recipe, its drawing."""
 
-    params: RecipeParams
+    params: WordsParams
     sketch: Sketch | None = None
     strictness: Tensor | None = None
 

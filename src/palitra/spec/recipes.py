@@ -32,20 +32,6 @@ class RecipeParams(BaseModel):
     title: ClassVar[dict[str, Words]]
     inputs: ClassVar[tuple[FileInput, ...]] = ()
 
-    prompt: Prompt = dial(
-        ...,
-        batching="exempt",
-        en=Words("What to draw", "What the picture shows, in a few words."),
-        ru=Words("Что нарисовать", "Что на картинке, в нескольких словах."),
-    )
-    negative: str = dial(
-        "",
-        batching="exempt",
-        level="advanced",
-        max_length=2000,
-        en=Words("What to avoid", "What the picture must not show."),
-        ru=Words("Чего избегать", "Чего на картинке быть не должно."),
-    )
     seed: int = dial(
         0,
         batching="exempt",
@@ -62,6 +48,44 @@ class RecipeParams(BaseModel):
         le=64,
         en=Words("Pictures", "Number of pictures."),
         ru=Words("Картинок", "Сколько картинок сделать."),
+    )
+    model: str = dial(
+        "mini",
+        batching="key",
+        max_length=500,
+        en=Words("Model", "A known name, a folder, or a hub id."),
+        ru=Words("Модель", "Известное имя, папка или имя в хабе."),
+    )
+
+    def work(self) -> int:
+        """Picture-steps, as far as they are known before a model is loaded."""
+        return self.n
+
+    def pace(self) -> str:
+        """What decides, beside recipe and model, how long a picture takes."""
+        return ""
+
+    def wish(self) -> str:
+        """What was asked for, in the words of who asked: a title for lists."""
+        return self.model
+
+
+class WordsParams(RecipeParams):
+    """Fields of recipes that are told in words what to draw."""
+
+    prompt: Prompt = dial(
+        ...,
+        batching="exempt",
+        en=Words("What to draw", "What the picture shows, in a few words."),
+        ru=Words("Что нарисовать", "Что на картинке, в нескольких словах."),
+    )
+    negative: str = dial(
+        "",
+        batching="exempt",
+        level="advanced",
+        max_length=2000,
+        en=Words("What to avoid", "What the picture must not show."),
+        ru=Words("Чего избегать", "Чего на картинке быть не должно."),
     )
     steps: int = dial(
         30,
@@ -81,13 +105,6 @@ class RecipeParams(BaseModel):
         en=Words("Weight of the words", "How strongly the words count; default is the model's own."),
         ru=Words("Вес слов", "Насколько строго следовать словам; по умолчанию — как у модели."),
     )
-    model: str = dial(
-        "mini",
-        batching="key",
-        max_length=500,
-        en=Words("Model", "A known name, a folder, or a hub id."),
-        ru=Words("Модель", "Известное имя, папка или имя в хабе."),
-    )
     sampler: SamplerName = dial(
         "ddim",
         batching="key",
@@ -100,8 +117,20 @@ class RecipeParams(BaseModel):
         """How hard steps are pulled towards something other than the words, in lengths of a step."""
         return 0.0
 
+    def work(self) -> int:
+        """A step of each picture."""
+        return self.n * self.steps
 
-class TextToImageParams(RecipeParams):
+    def pace(self) -> str:
+        """Sampler and steps."""
+        return f"{self.sampler}/{self.steps}"
+
+    def wish(self) -> str:
+        """The words."""
+        return self.prompt
+
+
+class TextToImageParams(WordsParams):
     """Words to a picture."""
 
     title: ClassVar[dict[str, Words]] = {
@@ -111,7 +140,7 @@ class TextToImageParams(RecipeParams):
     recipe: Literal["text_to_image"] = Field("text_to_image", json_schema_extra={"batching": "key"})
 
 
-class SketchToImageParams(RecipeParams):
+class SketchToImageParams(WordsParams):
     """A sketch and words to a picture that keeps the sketch's shape."""
 
     title: ClassVar[dict[str, Words]] = {
@@ -186,3 +215,7 @@ class SketchToImageParams(RecipeParams):
     def pull(self) -> float:
         """The dial's beta."""
         return self.dial()[0]
+
+    def work(self) -> int:
+        """A step of each picture that is begun."""
+        return (self.best_of or self.n) * self.steps

@@ -19,7 +19,7 @@ from palitra.service.jobs.job import Job
 from palitra.service.workers.desk import Told
 from palitra.service.workers.models import Loaded, Models, measured
 from palitra.spec.build import recipe_params
-from palitra.spec.recipes import SketchToImageParams
+from palitra.spec.recipes import SketchToImageParams, WordsParams
 from palitra.studio import read_strictness
 
 
@@ -62,6 +62,7 @@ class RecipePainter:
 
     def _wish(self, loaded: Loaded, job: Job, place: int, told: Told) -> Wish:
         params = recipe_params(job.params)
+        assert isinstance(params, WordsParams)
         if not isinstance(params, SketchToImageParams):
             return Wish(params)
         sketch: Sketch = loaded.studio.prepare(self.blobs.get(job.inputs["sketch"]))

@@ -39,6 +39,9 @@ class Adversarial(Family):
         self.generator = make_generator(config, shape, self.classes)
         self.discriminator = make_discriminator(config, shape, self.classes)
         self.game = game(config.loss.kind)
+        # semi-supervised models choose their pictures by the discriminator
+        judged = config.conditioning.kind == "semi_supervised"
+        self.only_trains = ("past_", "ada.", "pipe.", *(() if judged else ("discriminator.",)))
         weight = config.regularisers.historical_averaging
         self.past_g = HistoricalAveraging(self.generator.parameters()) if weight else None
         self.past_d = HistoricalAveraging(self.discriminator.parameters()) if weight else None

@@ -120,7 +120,8 @@ class Diffusion(Family):
             times = schedule.times(options.steps or min(STEPS["ddim"], schedule.steps), "trailing")
             sampler = DDIM(schedule)
         guiders = [self._guider(labels, options.guidance), ClipPicture()]
-        return sample(sampler, Predictor(self, schedule, guiders), x, times, noise).clamp(-1, 1)
+        predictor = Predictor(self, schedule, guiders)
+        return sample(sampler, predictor, x, times, noise, options.hooks).clamp(-1, 1)
 
     def _guider(self, labels: Tensor | None, guidance: float | None) -> Guider:
         told = Condition(label=labels)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from palitra.core.progress import Hooks
 from palitra.core.rng import Noise
 from palitra.zoo.batches import Batch
 from palitra.zoo.choices import Training
@@ -23,12 +24,13 @@ class Drawing:
     """Options of sampling; None takes the model's own.
 
     truncation: latents beyond it are pulled in (adversarial, variational). guidance: w of classifier-free
-    guidance, 0 being the plain conditional model. steps: of a diffusion sampler.
+    guidance, 0 being the plain conditional model. steps: of a diffusion sampler. hooks: see its steps.
     """
 
     truncation: float | None = None
     guidance: float | None = None
     steps: int | None = None
+    hooks: Hooks | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +47,7 @@ class Family(nn.Module):
     """All networks and counters of a model as one module, so that its state_dict is the whole of it."""
 
     batches_per_step: int = 1
+    only_trains: tuple[str, ...] = ()
 
     def __init__(self, config: ZooConfig, shape: Shape, classes: int) -> None:
         super().__init__()
@@ -71,6 +74,10 @@ class Family(nn.Module):
 
     def finish(self, images: Tensor, labels: Tensor) -> None:
         """What is fitted once after training, from uint8 pictures (N, C, H, W); averaged weights are in."""
+
+    def draws_with(self, name: str) -> bool:
+        """Whether pictures need the entry `name` of the state; the rest is for training."""
+        return not name.startswith(self.only_trains)
 
     @abstractmethod
     def draw(self, labels: Tensor | None, noise: Noise, options: Drawing) -> Tensor:

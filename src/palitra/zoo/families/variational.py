@@ -46,6 +46,8 @@ def reconstruction(kind: str, picture: Tensor, mean: Tensor) -> Tensor:
 class Variational(Family):
     """Encoder and decoder; after training a Gaussian mixture per class takes the place of the prior."""
 
+    only_trains = ("encoder.",)
+
     def __init__(self, config: ZooConfig, shape: Shape, classes: int) -> None:
         super().__init__(config, shape, classes)
         assert isinstance(config.backbone, VAEBackbone)
