@@ -28,6 +28,8 @@ export interface RecipeInput {
   name: string;
   kind: string;
   required: boolean;
+  /** "person": a photo of somebody, who has to agree. */
+  subject: "person" | null;
   text: Texts;
 }
 

@@ -6,11 +6,14 @@ import { bitmapOf, toBlob } from "./pictures";
 
 const SIDE = 768;
 
+/** The picture that counts as a photo, not only as lines or to trace. */
+export const photoOf = (drawing: Drawing): Blob | null => drawing.photo ?? drawing.drawing;
+
 /** The picture for an input of this kind, or null when the drawing has none. */
 export async function exportFor(kind: string, drawing: Drawing): Promise<Blob | null> {
   if (kind === "sketch") return hasLines(drawing) ? sketch(drawing) : null;
   if (kind === "map") return hasMask(drawing) ? strictness(drawing) : null;
-  return drawing.photo ?? drawing.drawing;
+  return photoOf(drawing);
 }
 
 async function sketch(drawing: Drawing): Promise<Blob> {

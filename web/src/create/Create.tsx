@@ -7,7 +7,9 @@ import { History } from "../result/History";
 import { Result } from "../result/Result";
 import { Failure } from "../shell/Failure";
 import { useSettings, useSpeech } from "../shell/settings";
+import { ConsentTick } from "./ConsentTick";
 import { useRecipes } from "./catalogue";
+import { takesPeople } from "./consent";
 import { Dials } from "./Dials";
 import { ExampleSketches } from "./ExampleSketches";
 import { Prompt } from "./Prompt";
@@ -51,6 +53,7 @@ export function Create() {
               </p>
             )}
           </div>
+          {takesPeople(recipe) && <ConsentTick />}
           <ExampleSketches />
         </section>
       )}

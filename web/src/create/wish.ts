@@ -4,8 +4,9 @@ import { api } from "../api/client";
 import type { Job, Recipe } from "../api/types";
 import type { Drawing } from "../canvas/document";
 import { exportFor } from "../canvas/exports";
+import { hasConsent, needsConsent } from "./consent";
 
-export type Missing = "needPrompt" | "needLines" | "needPhoto";
+export type Missing = "needPrompt" | "needLines" | "needPhoto" | "needConsent";
 
 export class MissingError extends Error {
   constructor(readonly key: Missing) {
@@ -37,6 +38,8 @@ export async function send(
   }
   if (typeof wish.prompt !== "string" || wish.prompt.trim() === "")
     throw new MissingError("needPrompt");
+  const people = needsConsent(recipe, drawing);
+  if (people && !hasConsent(drawing)) throw new MissingError("needConsent");
   const inputs: Record<string, string> = {};
   for (const input of recipe.inputs) {
     const picture = await exportFor(input.kind, drawing);
@@ -44,5 +47,6 @@ export async function send(
     else if (input.required)
       throw new MissingError(input.kind === "sketch" ? "needLines" : "needPhoto");
   }
+  if (people) wish.consent = true;
   return api.draw(recipe.inputs.length > 0 ? { ...wish, inputs } : wish);
 }
