@@ -4,20 +4,22 @@ Source: Heusel et al., "GANs Trained by a Two Time-Scale Update Rule" (2017):
 |mu1 - mu2|^2 + Tr(S1 + S2) - 2 Tr (S1 S2)^(1/2), with unbiased covariances.
 
 No matrix root is taken. With S1 = L L', the eigenvalues of S1 S2 are those of the symmetric L' S2 L,
-so a Cholesky factor and `eigvalsh` give the trace. Below full rank S = A'A with a flat A (images by
-dimensions): the trace is the nuclear norm of A B', a matrix of images by images. Nothing is added to
-the diagonal.
+and their roots sum up to the trace. A `Gaussian` that is compared again keeps its L. Below full rank
+S = A'A with a flat A (images by dimensions): the trace is the nuclear norm of A B', a matrix of images
+by images. Nothing is added to the diagonal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from palitra.errors import InputError
+from palitra.metrics.congruence import cholesky, congruent_eigenvalues
 from palitra.metrics.moments import Moments, check_features
 
 
@@ -48,6 +50,11 @@ class Gaussian:
             return cls(moments.count, moments.mean, covariance)
         return cls(moments.count, moments.mean, factor=_factor(covariance, moments.count - 1))
 
+    @cached_property
+    def lower(self) -> Tensor | None:
+        """The Cholesky factor of `covariance`, kept for the next distance; None where there is none."""
+        return None if self.covariance is None else cholesky(self.covariance)
+
     @property
     def trace(self) -> float:
         """Sum of the variances."""
@@ -72,7 +79,7 @@ class FrechetDistance:
 
 
 def frechet_distance(real: Gaussian, fake: Gaussian) -> FrechetDistance:
-    """Distance of two Gaussians, at least 0; half a second for 2048 dimensions on two cores.
+    """Distance of two Gaussians, at least 0; under a second for 2048 dimensions.
 
     Raises:
         InputError: they differ in dimensions.
@@ -142,10 +149,9 @@ def _roots(real: Gaussian, fake: Gaussian) -> tuple[Tensor, str, float]:
     if first is None and second is None:
         assert real.covariance is not None
         assert fake.covariance is not None
-        for one, other in ((real.covariance, fake.covariance), (fake.covariance, real.covariance)):
-            lower, fault = torch.linalg.cholesky_ex(one)
-            if not fault:
-                return _eigenvalue_roots(_lower_of_congruence(lower, other), "cholesky")
+        for one, other in ((real, fake.covariance), (fake, real.covariance)):
+            if one.lower is not None:
+                return _roots_of(congruent_eigenvalues(one.lower, other), "cholesky")
         # more images than dimensions and still flat, such as dead channels
         first, second = _factor(real.covariance, real.count), _factor(fake.covariance, fake.count)
     if first is not None and second is not None:
@@ -155,28 +161,10 @@ def _roots(real: Gaussian, fake: Gaussian) -> tuple[Tensor, str, float]:
     full = fake.covariance if first is not None else real.covariance
     assert flat is not None
     assert full is not None
-    return _eigenvalue_roots(flat @ full @ flat.T, "factor")
+    return _roots_of(torch.linalg.eigvalsh(flat @ full @ flat.T), "factor")
 
 
-def _lower_of_congruence(lower: Tensor, symmetric: Tensor, blocks: int = 16) -> Tensor:
-    """The lower triangle of L' S L in blocks, a third of the work of two whole products.
-
-    What lies above the diagonal blocks stays zero: `eigvalsh` reads the lower triangle alone.
-    """
-    n = len(lower)
-    step = -(-n // blocks)
-    made = torch.zeros_like(symmetric)
-    for left in range(0, n, step):
-        column = slice(left, left + step)
-        # L is zero above its diagonal, so a block of columns meets only the rows from there on
-        half = symmetric[left:, left:] @ lower[left:, column]
-        for top in range(left, n, step):
-            made[top : top + step, column] = lower[top:, top : top + step].T @ half[top - left :]
-    return made
-
-
-def _eigenvalue_roots(symmetric: Tensor, method: str) -> tuple[Tensor, str, float]:
-    values = torch.linalg.eigvalsh(symmetric)
+def _roots_of(values: Tensor, method: str) -> tuple[Tensor, str, float]:
     return values.clamp_min(0).sqrt(), method, float(values.min())
 
 
