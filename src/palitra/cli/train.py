@@ -1,4 +1,4 @@
-"""`palitra train mini | edges | sketch`."""
+"""`palitra train mini | edges | sketch | eye`."""
 
 from __future__ import annotations
 
@@ -92,3 +92,24 @@ def sketch(
     folder = out or predictor_folder(model)
     save_edge_predictor(folder, predictor, settings.line_width)
     sys.stdout.write(f"{folder}\n")
+
+
+@app.command("eye")
+def eye(
+    out: Annotated[Path, typer.Option(help="Where the finished model folder goes.")] = Path("runs/eye/model"),
+    run: Annotated[Path, typer.Option(help="Folder of the run: decoded pictures, checkpoint, log.")] = Path(
+        "runs/eye"
+    ),
+    config: Config = None,
+    change: Change = None,
+    data: Data = None,
+    device: Device = "auto",
+) -> None:
+    """Train eye, the picture encoder of metrics, styles and faces; resumes from the run's checkpoint."""
+    from palitra.models.device import choose_device
+    from palitra.train.config import load_config
+    from palitra.train.eye import train_eye
+    from palitra.train.eye_config import EyeConfig
+
+    train_eye(load_config(EyeConfig, config, change or ()), run, out, data, choose_device(device))
+    sys.stdout.write(f"{out}\n")
