@@ -57,7 +57,7 @@ def test_lines_never_say_fid_alone(sets, monkeypatch, capsys):
     ("words", "sentence"),
     [
         (["--extractor", "vgg"], "`extractor` must be one of inception, dinov2"),
-        (["--extractor", "eye"], "`extractor` eye is not in this package yet"),
+        (["--extractor", "eye=nowhere"], "`extractor` eye must be a folder that `palitra train eye` wrote"),
         (
             ["--extractor", "inception"],
             "`extractor` inception is not on this machine: put the published weights",

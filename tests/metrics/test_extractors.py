@@ -64,6 +64,27 @@ def test_transformers_from_local_folders(name, width, size, vision, tmp_path):
     assert extractor(images(size)).features.shape == (3, width)
 
 
+def test_eye_reads_its_pooled_features_and_says_its_name(tmp_path):
+    from palitra.metrics.result import Protocol, Result
+    from palitra.models.clip_text import load_tokenizer
+    from palitra.models.eye import Eye, load_eye, save_eye
+    from palitra.models.eye_network import EyeNetwork, EyeShape
+    from palitra.train.eye import TOKENIZER, build_text_tower
+    from tests.train.tiny_eye import TINY
+
+    shape = EyeShape(size=16, widths=(4, 6), embedding=5, text_width=8, breeds=("pug",))
+    tokenizer = load_tokenizer(TOKENIZER)
+    save_eye(tmp_path, Eye(EyeNetwork(shape), build_text_tower(TINY, tokenizer), tokenizer))
+    extractor = load_extractor("eye", tmp_path)
+    found = extractor(images(16))
+    assert (extractor.name, extractor.size, len(extractor.weights)) == ("eye", 16, 64)
+    assert torch.equal(found.features, load_eye(tmp_path).see(images(16)).features)
+    assert (found.features.dtype, found.logits.shape) == (torch.float32, (3, 15))
+    assert torch.isfinite(found.features).all()
+    protocol = Protocol(extractor.name, extractor.weights, "clean", 3, 3, 0)
+    assert str(Result("fid", 1.0, protocol)).startswith("fid@eye 1 |")
+
+
 def test_further_extractors_come_first():
     def judge(weights, device):
         return Extractor("judge", 4, "0", lambda x: Extracted(x.mean((2, 3)), x.mean((2, 3))), device)
@@ -91,8 +112,8 @@ def test_what_is_not_here_is_named(monkeypatch, tmp_path):
             ModelNotFoundError, match=f"`extractor` {name} is not on this machine: put .* at "
         ):
             load_extractor(name)
-    with pytest.raises(ModelNotFoundError, match="`extractor` eye is not in this package yet"):
-        load_extractor("eye")
+    with pytest.raises(ModelNotFoundError, match="`extractor` eye must be a folder that `palitra train eye`"):
+        load_extractor("eye", tmp_path)
     with pytest.raises(InputError, match="`weights` must be absent"):
         load_extractor("random", tmp_path)
     (tmp_path / "config.json").write_text("{}")

@@ -16,9 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from palitra.errors import InputError, ModelNotFoundError, WeightsError
+from palitra.models.eye import FOLDER, load_eye
 from palitra.models.inception import SIZE, load_inception
-from palitra.models.weights import FileHashes, read_json, shown
-from palitra.models.zoo import EMBEDDED, home
+from palitra.models.weights import FileHashes, find_weights, read_json, shown
+from palitra.models.zoo import home
 
 RANDOM_SIZE = 32
 RANDOM_WIDTHS = (32, 64, 128)
@@ -193,8 +194,18 @@ def _random(weights: Path | None, device: torch.device) -> Extractor:
 
 
 def _eye(weights: Path | None, device: torch.device) -> Extractor:
-    """The embedded encoder; until it is trained and embedded, a sentence."""
-    raise ModelNotFoundError(
-        f"`extractor` eye is not in this package yet ({weights or EMBEDDED / 'eye'}): "
-        f"take random, or a local inception"
-    )
+    """The embedded encoder: pooled features of its last stage, and its concepts as classes."""
+    folder = weights or FOLDER
+    if not (folder / "config.json").is_file():
+        what = (
+            "a folder that `palitra train eye` wrote" if weights else "part of the package: install it again"
+        )
+        raise ModelNotFoundError(f"`extractor` eye must be {what}, and {folder} holds no config.json")
+    network = load_eye(folder, device).network
+
+    def run(images: Tensor) -> Extracted:
+        seen = network(images)
+        return Extracted(seen.features, seen.concepts)
+
+    digest = FileHashes().sha256(find_weights(folder, "model").path)
+    return Extractor("eye", network.shape.size, digest, run, device)

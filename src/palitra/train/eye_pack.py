@@ -41,8 +41,8 @@ class PhotoSet:
     rows: tuple[dict[str, Any], ...]
 
 
-def read_photo_set(root: Path, name: str, split: str, limit: int | None = None) -> PhotoSet:
-    """Decode `root/name/split.parquet`: 32 px for cifar10, 96 px for the others.
+def read_photo_set(root: Path, name: str, split: str, side: int = SIDE) -> PhotoSet:
+    """Decode `root/name/split.parquet`: 32 px for cifar10, `side` px for the others.
 
     Raises:
         InputError: the file or a column is missing, or it holds no row.
@@ -52,9 +52,7 @@ def read_photo_set(root: Path, name: str, split: str, limit: int | None = None) 
     path = root / name / f"{split}.parquet"
     found = read_rows(path, ("image", *COLUMNS[name]))
     for row in track(found, f"{name} {split}", console=Console(stderr=True), transient=True):
-        if limit is not None and len(rows) == limit:
-            break
-        images.append(decode_rgb(row.pop("image"), SIDES.get(name, SIDE)))
+        images.append(decode_rgb(row.pop("image"), SIDES.get(name, side)))
         rows.append(row)
     if not images:
         raise InputError(f"`data` must hold pictures in {name}/{split}.parquet, got none")
