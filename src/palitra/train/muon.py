@@ -76,17 +76,19 @@ class MuonAdamW:
             optimizer.load_state_dict({"state": own, "param_groups": groups})
 
 
-def split_parameters(*networks: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+def split_parameters(
+    *networks: nn.Module, edges: tuple[str, ...] = ("conv_in.", "conv_out.")
+) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """(matrices for Muon, the rest) of the networks.
 
-    The first and last convolution of a U-Net and all embedding tables are no maps between hidden spaces
-    and stay with AdamW, as do biases and norms.
+    The first and last layers (names that begin with one of `edges`) and all embedding tables are no maps
+    between hidden spaces and stay with AdamW, as do biases and norms.
     """
     matrices: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     for network in networks:
         tables = {id(m.weight) for m in network.modules() if isinstance(m, nn.Embedding)}
         for name, p in network.named_parameters():
-            outer = name.startswith(("conv_in.", "conv_out.")) or id(p) in tables
+            outer = name.startswith(edges) or id(p) in tables
             (rest if p.ndim < 2 or outer else matrices).append(p)
     return matrices, rest

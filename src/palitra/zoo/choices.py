@@ -218,10 +218,14 @@ Augmentation = Annotated[
 
 
 class Training(Choice):
-    """Budget and optimiser; `images` counts pictures seen, the one clock of all schedules."""
+    """Budget and optimiser; `images` counts pictures seen, the one clock of all schedules.
+
+    muon (for models trained as one network) moves rare directions of a matrix as far as common ones.
+    """
 
     images: Count = 1_000_000
     batch: Annotated[int, Field(ge=2, le=65536)] = 64
+    optimiser: Literal["adam", "muon"] = "adam"
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-4
     discriminator_rate: Annotated[float, Field(gt=0, le=1)] | None = None
     discriminator_steps: Annotated[int, Field(ge=1, le=20)] = 1

@@ -20,6 +20,12 @@ def check_combination(config: ZooConfig) -> None:
     if config.family != "adversarial":
         _check_not_adversarial(config)
         return
+    if config.training.optimiser != "adam":
+        _refuse(
+            f"loss {config.loss.kind}",
+            f"training.optimiser {config.training.optimiser}",
+            "games are tuned for adam",
+        )
     _check_regularisers(config)
     _check_semi_supervised(config)
 

@@ -21,7 +21,7 @@ from palitra.zoo.batches import Batches
 from palitra.zoo.families.family import Drawing, Moment
 from palitra.zoo.families.make import make_family
 from palitra.zoo.labelled_images import LabelledImages, hide_labels
-from palitra.zoo.optimiser_state import optimiser_tensors, restore_optimiser
+from palitra.zoo.optimisers import optimiser_tensors, restore_optimiser
 from palitra.zoo.parallel import Parallel
 from palitra.zoo.quick_distance import QuickDistance
 from palitra.zoo.run_folder import CHECKPOINT, RunCard, metadata_of, write_card, write_tensors

@@ -20,6 +20,7 @@ from palitra.zoo.families.family import Drawing, Family, Moment, Shape, apply_up
 from palitra.zoo.families.players import make_discriminator, make_generator
 from palitra.zoo.families.truncated import truncated
 from palitra.zoo.losses.game import game
+from palitra.zoo.optimisers import Optimiser
 from palitra.zoo.regularisers.feature_matching import feature_matching
 from palitra.zoo.regularisers.gradient_penalty import gradient_penalty
 from palitra.zoo.regularisers.historical_averaging import HistoricalAveraging
@@ -54,7 +55,7 @@ class Adversarial(Family):
         elif isinstance(chosen, DiffAugmentation):
             self.diffaugment = DiffAugment(chosen.colour, chosen.translation, chosen.cutout)
 
-    def optimisers(self) -> dict[str, torch.optim.Optimizer]:
+    def optimisers(self) -> dict[str, Optimiser]:
         """Adam for each; rate and betas of the discriminator allow for lazily computed penalties."""
         t, r = self.config.training, self.config.regularisers
         lazy = r.lazy_every / (r.lazy_every + 1) if r.lazy_every > 1 else 1.0

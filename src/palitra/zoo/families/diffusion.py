@@ -27,6 +27,7 @@ from palitra.zoo.config import ZooConfig
 from palitra.zoo.families.clip import ClipPicture
 from palitra.zoo.families.edm import karras_schedule, precondition
 from palitra.zoo.families.family import Drawing, Family, Moment, Shape, apply_update
+from palitra.zoo.optimisers import Optimiser, joint_optimiser
 from palitra.zoo.step_random import StepRandom
 
 STEPS = {"ddim": 50, "heun": 18}
@@ -52,10 +53,9 @@ class Diffusion(Family):
         """No taps act here."""
         return ()
 
-    def optimisers(self) -> dict[str, torch.optim.Optimizer]:
-        """One Adam."""
-        t = self.config.training
-        return {"model": torch.optim.Adam(self.parameters(), t.learning_rate, (t.beta1, t.beta2))}
+    def optimisers(self) -> dict[str, Optimiser]:
+        """One for the whole U-Net."""
+        return {"model": joint_optimiser(self.config.training, self.unet, ("begin.", "end."))}
 
     def averaged(self) -> list[Tensor]:
         """All parameters."""

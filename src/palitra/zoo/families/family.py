@@ -6,7 +6,6 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from palitra.core.progress import Hooks
@@ -14,6 +13,7 @@ from palitra.core.rng import Noise
 from palitra.zoo.batches import Batch
 from palitra.zoo.choices import Training
 from palitra.zoo.config import ZooConfig
+from palitra.zoo.optimisers import Optimiser
 from palitra.zoo.step_random import StepRandom
 
 Shape = tuple[int, int, int]
@@ -55,10 +55,10 @@ class Family(nn.Module):
         self.classes = 0 if config.conditioning.kind == "none" else classes
 
     @abstractmethod
-    def optimisers(self) -> dict[str, torch.optim.Optimizer]:
+    def optimisers(self) -> dict[str, Optimiser]:
         """The optimisers by name; made once."""
 
-    def use(self, optimisers: dict[str, torch.optim.Optimizer]) -> None:
+    def use(self, optimisers: dict[str, Optimiser]) -> None:
         """The optimisers `train_step` steps with."""
         self.steps = optimisers
 
@@ -92,7 +92,7 @@ def rate(training: Training, step: int, share: float) -> float:
 
 
 def apply_update(
-    optimiser: torch.optim.Optimizer,
+    optimiser: Optimiser,
     loss: Tensor,
     training: Training,
     moment: Moment,

@@ -17,6 +17,7 @@ from palitra.zoo.config import ZooConfig
 from palitra.zoo.families.family import Drawing, Family, Moment, Shape, apply_update
 from palitra.zoo.families.gaussian_mixture import Mixture, fit_mixture
 from palitra.zoo.families.truncated import truncated
+from palitra.zoo.optimisers import Optimiser, joint_optimiser
 from palitra.zoo.step_random import StepRandom
 
 PARTS = 4
@@ -61,10 +62,10 @@ class Variational(Family):
         self.register_buffer("part_means", torch.zeros(k, PARTS, d))
         self.register_buffer("part_factors", torch.eye(d).repeat(k, PARTS, 1, 1))
 
-    def optimisers(self) -> dict[str, torch.optim.Optimizer]:
-        """One Adam."""
-        t = self.config.training
-        return {"model": torch.optim.Adam(self.parameters(), t.learning_rate, (t.beta1, t.beta2))}
+    def optimisers(self) -> dict[str, Optimiser]:
+        """One for encoder and decoder."""
+        edges = ("encoder.layers.0.", f"decoder.layers.{len(self.decoder.layers) - 1}.")
+        return {"model": joint_optimiser(self.config.training, self, edges)}
 
     def averaged(self) -> list[Tensor]:
         """All parameters."""
