@@ -22,13 +22,14 @@ ALLOWED = {
     **{part: PART_KNOWS for part in PARTS},  # noqa: C420 - one set, never changed
     "train": GROUND,
     "zoo": {"train", *GROUND},
+    "balancing": {"zoo", *GROUND},
     "experiments": {"balancing", "zoo", "train", *GROUND},
     "recipes": {"zoo", *GROUND},
     "studio": {"recipes", "zoo", *GROUND},
     # the door itself
     "__init__": {"studio", "version"},
-    "service": {"recipes", "studio", *GROUND},
-    "cli": {"recipes", "studio", "train", "zoo", "experiments", "service", "bot", *GROUND},
+    "service": {"recipes", "studio", "zoo", *GROUND},
+    "cli": {"recipes", "studio", "train", "zoo", "balancing", "experiments", "service", "bot", *GROUND},
     "__main__": {"cli"},
     "client": LEAVES,
     "bot": {"client", *LEAVES},

@@ -1,0 +1,1 @@
+"""Filling up rare classes with generated pictures, measured against what is simpler."""
