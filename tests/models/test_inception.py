@@ -47,3 +47,19 @@ def test_the_file_comes_back(network, tmp_path):
     save_file(tensors, tmp_path / "less.safetensors")
     with pytest.raises(WeightsError, match=r"must hold `fc\.bias`"):
         load_inception(tmp_path / "less.safetensors")
+
+
+def test_folded_batch_norms_change_nothing():
+    torch.manual_seed(1)
+    network = Inception()
+    for name, value in network.state_dict().items():
+        if name.endswith(("running_mean", "bn.bias")):
+            value.normal_(0, 0.1)
+        if name.endswith(("running_var", "bn.weight")):
+            value.uniform_(0.5, 1.5)
+    images = torch.randint(256, (1, 3, 299, 299)).float()
+    expected = network(images)
+    found = network.fold()(images)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
+    for one, other in zip(found, expected, strict=True):
+        assert float((one - other).abs().max()) < 1e-5 * float(other.abs().max())

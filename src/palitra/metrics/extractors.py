@@ -114,7 +114,7 @@ def _place(name: str, weights: Path | None) -> Path:
 
 def _inception(weights: Path | None, device: torch.device) -> Extractor:
     path = _place("inception", weights)
-    network = load_inception(path, device)
+    network = load_inception(path, device).fold()
 
     def run(images: Tensor) -> Extracted:
         return Extracted(*network(images.contiguous(memory_format=torch.channels_last)))
