@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from palitra.cli import bot, draw, edges, metrics, models, serve, train, zoo
+from palitra.cli import bot, draw, edges, experiment, metrics, models, serve, train, zoo
 from palitra.errors import PalitraError
 from palitra.version import __version__
 
@@ -27,6 +27,7 @@ app.command("metrics")(metrics.metrics)
 app.add_typer(models.app, name="models")
 app.add_typer(train.app, name="train")
 app.add_typer(zoo.app, name="zoo")
+app.add_typer(experiment.app, name="experiment")
 app.command("serve")(serve.serve)
 app.command("worker")(serve.worker)
 app.command("bot")(bot.bot)

@@ -9,7 +9,11 @@ from typing import Final, cast
 from palitra.errors import InputError
 from palitra.experiments.trial import Experiment
 
-EXPERIMENTS: Final[Mapping[str, str]] = {}
+EXPERIMENTS: Final[Mapping[str, str]] = {
+    "fashion_models": "All models of the zoo on Fashion-MNIST at equal processor time",
+    "balance_tiles": "Balancing magnetic tile defects (30 : 1) with generated pictures against seven baselines",
+    "balance_fashion_lt": "Balancing a long tail of Fashion-MNIST with generated pictures against seven baselines",
+}
 
 
 def find_experiment(name: str) -> Experiment:

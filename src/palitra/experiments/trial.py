@@ -91,10 +91,25 @@ class Kept:
 class Experiment(Protocol):
     """One comparison; without state of its own."""
 
-    name: str
-    title: str
-    seeds: int
-    budget: float
+    @property
+    def name(self) -> str:
+        """Of its file, of the command and of the page."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """One line."""
+        ...
+
+    @property
+    def seeds(self) -> int:
+        """How many by default."""
+        ...
+
+    @property
+    def budget(self) -> float:
+        """Minutes of processor time for a training by default."""
+        ...
 
     def trials(self, scope: Scope) -> Sequence[Trial]:
         """All trials of the scope, the same in every process; `InputError` where the data are not there."""

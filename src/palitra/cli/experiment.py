@@ -1,0 +1,81 @@
+"""`palitra experiment list | run | report`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Comparisons of models, each one command that goes on where it was stopped.", no_args_is_help=True
+)
+Name = Annotated[str, typer.Argument(help="Name of an experiment (`palitra experiment list`).")]
+Out = Annotated[Path, typer.Option(help="Folder of the kept trials.")]
+Docs = Annotated[Path | None, typer.Option(help="Folder of the page and its pictures (default: OUT/NAME).")]
+RUNS = Path("runs/experiments")
+
+
+@app.command("list")
+def list_experiments() -> None:
+    """The experiments by name."""
+    from palitra.experiments.catalogue import EXPERIMENTS
+
+    longest = max(map(len, EXPERIMENTS))
+    for name, title in EXPERIMENTS.items():
+        sys.stdout.write(f"{name:<{longest}}  {title}\n")
+
+
+@app.command("run")
+def run(
+    name: Name,
+    out: Out = RUNS,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the image sets (default: $PALITRA_DATA).")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="Seeds 0, 1, … (default: the experiment's own).")] = None,
+    budget: Annotated[
+        float | None, typer.Option(help="Minutes of processor time of one thread for each training.")
+    ] = None,
+    docs: Docs = None,
+    jobs: Annotated[int, typer.Option(help="Trials at once, each a process of one thread.")] = 1,
+    tiny: Annotated[
+        bool, typer.Option("--tiny", help="Everything in seconds, to see that it works.")
+    ] = False,
+    only: Annotated[
+        str | None, typer.Option(help="Run this one trial, such as cvae-0, without a page.")
+    ] = None,
+) -> None:
+    """Run the trials that are not kept yet, then write the page."""
+    from palitra.cli.stages import trial_bar
+    from palitra.data.datasets import data_root
+    from palitra.errors import PalitraError
+    from palitra.experiments.catalogue import find_experiment
+    from palitra.experiments.page import write_page
+    from palitra.experiments.runner import Tell, run_experiment
+    from palitra.experiments.trial import Scope
+
+    experiment = find_experiment(name)
+    scope = Scope(
+        data or data_root(),
+        experiment.seeds if seeds is None else seeds,
+        experiment.budget if budget is None else budget,
+        tiny,
+    )
+    with trial_bar(name) as (total, done):
+        left = run_experiment(experiment, scope, out, jobs=jobs, only=only, tell=Tell(total, done))
+    if left:
+        raise PalitraError(f"{len(left)} trials did not end: {', '.join(left)}; the same command goes on")
+    if only is None:
+        page = write_page(experiment, out, docs or out / name)
+        sys.stdout.write(f"{page}\n")
+
+
+@app.command("report")
+def report(name: Name, out: Out = RUNS, docs: Docs = None) -> None:
+    """Write the page from the kept trials alone."""
+    from palitra.experiments.catalogue import find_experiment
+    from palitra.experiments.page import write_page
+
+    sys.stdout.write(f"{write_page(find_experiment(name), out, docs or out / name)}\n")

@@ -1,0 +1,41 @@
+"""Balancing the magnetic tile defects: real pictures, six classes, about 30 : 1."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from palitra.errors import InputError
+from palitra.experiments.balance_comparison import BalanceExperiment, Splits, few_of_each
+from palitra.zoo.reading.read import read_labelled
+
+SIDE = 32
+
+
+def read(data: Path, tiny: bool) -> Splits:
+    """Training and test pictures at 32 px."""
+    train, test = (
+        read_labelled(data / "tiles" / f"{split}.parquet", size=(SIDE, SIDE)) for split in ("train", "test")
+    )
+    return (few_of_each(train, 12), few_of_each(test, 4)) if tiny else (train, test)
+
+
+def check(data: Path) -> None:
+    """Raise `InputError` unless both splits are there."""
+    for split in ("train", "test"):
+        if not (data / "tiles" / f"{split}.parquet").is_file():
+            raise InputError(
+                f"`data` must hold tiles/{split}.parquet: set PALITRA_DATA to the image sets' folder, got {data}"
+            )
+
+
+EXPERIMENT = BalanceExperiment(
+    name="balance_tiles",
+    title="Balancing magnetic tile defects with generated pictures",
+    asked=(
+        "Photos of magnetic tiles, 128 px resized to 32: five kinds of defects and tiles without any, about 30 to 1. "
+        "Does a small classifier get better when a generator fills up the defects?"
+    ),
+    read=read,
+    check=check,
+    flips="both",
+)
