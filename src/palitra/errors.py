@@ -14,6 +14,7 @@ PalitraError                      exit code 1: a fault of ours or of the machine
 │   ├── NotFoundError             no such job, file or picture, or not yours
 │   ├── ConflictError             the state does not allow it
 │   ├── BusyError                 a queue is full; says when to come back
+│   ├── StorageError              so much is kept that nothing new is taken
 │   └── AccessError               no key, a wrong one, or not allowed
 └── Cancelled                     stopped on request; finished pictures are kept
 
@@ -123,6 +124,16 @@ class BusyError(ServiceError):
     def __init__(self, message: str, retry_after_s: float, status: int = 429, ru: str | None = None) -> None:
         super().__init__(message, ru)
         self.retry_after_s, self.status = retry_after_s, status
+
+
+class StorageError(ServiceError):
+    """An owner (413) or all together (503) keep as much as they may; the message says what to delete."""
+
+    code = "storage_full"
+
+    def __init__(self, message: str, status: int = 413, ru: str | None = None) -> None:
+        super().__init__(message, ru)
+        self.status = status
 
 
 class AccessError(ServiceError):

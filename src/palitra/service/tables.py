@@ -83,6 +83,7 @@ FILES = Table(
     Column("bytes", Integer, nullable=False),
     Column("notes", JSON, nullable=False),
     Column("created_at", Float, nullable=False),
+    Index("palitra_files_owner", "owner", "created_at"),
 )
 
 PICTURES = Table(
@@ -94,6 +95,7 @@ PICTURES = Table(
     Column("seed", String(20), nullable=False),
     Column("rank", Integer, nullable=False),
     Column("blob", String(64), nullable=False),
+    Column("bytes", Integer, nullable=False, default=0),
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("favourite", Boolean, nullable=False, default=False),

@@ -146,3 +146,67 @@ def test_a_thousand_hostile_uploads_leave_the_decoder_alive():
     assert taken + refused == 1000
     assert refused > 300
     assert odd == set()
+
+
+def colours(n):
+    """So many different pictures."""
+    return [picture(size=(40 + i, 30)) for i in range(n)]
+
+
+def test_over_the_bound_the_answer_says_what_to_do(client, app):
+    app.state.service.settings.most_files_per_owner = 2
+    one, two, three = colours(3)
+    assert [upload(client, data).status_code for data in (one, two)] == [201, 201]
+    refused = upload(client, three)
+    told = refused.json()
+    assert (refused.status_code, told["code"]) == (413, "storage_full")
+    assert told["fields"] == [
+        {"field": "files", "bound": "at most 2 kept uploads", "value": told["fields"][0]["value"]}
+    ]
+    assert "delete jobs or files" in told["detail"]
+    russian = client.post("/v1/files", files={"file": ("a", three)}, headers={"accept-language": "ru"}).json()
+    assert "удалите" in russian["detail"]
+    file = upload(client, one).json()["id"]  # the same again is nothing new
+    client.delete(f"/v1/files/{file}")
+    assert upload(client, three).status_code == 201
+
+
+def test_no_new_job_over_the_bound_but_an_accepted_one_may_be_asked_for_again(client, app, worker):
+    from tests.service.api.conftest import ended
+    from tests.service.api.test_jobs import WISH, hand_in
+
+    head = {"idempotency-key": "once"}
+    first = client.post("/v1/jobs", json=WISH, headers=head).json()["id"]
+    assert ended(client, first)["state"] == "done"
+    app.state.service.settings.most_bytes_per_owner = 1
+    refused = client.post("/v1/jobs", json=WISH)
+    assert (refused.status_code, refused.json()["code"]) == (413, "storage_full")
+    assert client.post(f"/v1/jobs/{first}/retry").status_code == 413
+    assert client.post("/v1/jobs", json=WISH, headers=head).json()["id"] == first
+    client.delete(f"/v1/jobs/{first}")
+    assert ended(client, hand_in(client))["state"] == "done"
+
+
+def test_a_file_in_use_is_not_deleted_before_its_job_has_ended(client):
+    file = upload(client, picture()).json()["id"]
+    wish = {"recipe": "sketch_to_image", "prompt": "a cat", "inputs": {"sketch": file}}
+    job = client.post("/v1/jobs", json=wish).json()["id"]
+    refused = client.delete(f"/v1/files/{file}")
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    assert job in refused.json()["detail"]
+    client.post(f"/v1/jobs/{job}/cancel")
+    assert client.delete(f"/v1/files/{file}").status_code == 204
+
+
+def test_a_file_handed_in_again_is_as_good_as_new(client, app):
+    from sqlalchemy import select, update
+
+    from palitra.service.tables import FILES
+
+    engine = app.state.service.engine
+    file = upload(client, picture()).json()["id"]
+    with engine.begin() as connection:
+        connection.execute(update(FILES).values(created_at=1.0))
+    assert upload(client, picture()).json()["id"] == file
+    with engine.connect() as connection:
+        assert connection.scalar(select(FILES.c.created_at)) > 1e9

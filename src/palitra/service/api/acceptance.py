@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from palitra.errors import ContentRefusedError, InputError
@@ -28,7 +29,8 @@ def accept_job(
     """
     _check_model(service, wish.get("model"))
     _check(service, caller, wish.get("prompt"))
-    job = service.jobs.put(caller.owner, wish, idempotency_key=idempotency_key)
+    admit = partial(service.room.check, caller.owner)
+    job = service.jobs.put(caller.owner, wish, idempotency_key=idempotency_key, admit=admit)
     _record(service, caller, job)
     return job
 
@@ -41,7 +43,7 @@ def accept_again(service: Service, caller: Caller, job: str) -> Job:
         ServiceError: as `JobStore.retry`.
     """
     _check(service, caller, service.jobs.get(caller.owner, job).params["prompt"])
-    again = service.jobs.retry(caller.owner, job)
+    again = service.jobs.retry(caller.owner, job, partial(service.room.check, caller.owner))
     _record(service, caller, again)
     return again
 

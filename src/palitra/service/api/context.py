@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import ip_address
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from palitra.service.database import migrate, open_database
 from palitra.service.files.blobs import BlobStore
 from palitra.service.files.intake import Decoder
 from palitra.service.files.provenance import Provenance
+from palitra.service.files.room import Room
 from palitra.service.filters.filter import Filters
 from palitra.service.jobs.durable import open_client
 from palitra.service.jobs.store import JobStore
@@ -53,6 +55,11 @@ class Service:
         blobs = BlobStore(settings.store_url)
         provenance = Provenance.of(settings)
         return cls(settings, engine, client, jobs, blobs, Decoder(), EventHub(engine), filters, provenance)
+
+    @cached_property
+    def room(self) -> Room:
+        """How much may be kept."""
+        return Room(self.engine, self.blobs, self.settings)
 
     def close(self) -> None:
         """Close everything."""

@@ -14,6 +14,7 @@ from palitra.service.api.context import CallerDep, ServiceDep
 from palitra.service.api.provenance import signed
 from palitra.service.api.views import PictureView, picture_view
 from palitra.service.audit import record
+from palitra.service.files.naming import drop_unnamed
 from palitra.service.tables import JOBS, PICTURES
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
@@ -116,9 +117,7 @@ def remove(image: str, service: ServiceDep, caller: CallerDep) -> None:
     row = _own(service.engine, caller.owner, image)
     with service.engine.begin() as connection:
         connection.execute(delete(PICTURES).where(PICTURES.c.id == image))
-        shared = connection.scalar(select(PICTURES.c.id).where(PICTURES.c.blob == row.blob).limit(1))
-    if shared is None:
-        service.blobs.delete(row.blob)
+    drop_unnamed(service.engine, service.blobs, [row.blob])
     record("image.deleted", caller.owner, image=image, job=row.job)
 
 

@@ -15,6 +15,7 @@ from palitra.service.api.context import CallerDep, ServiceDep
 from palitra.service.api.problems import language_of
 from palitra.service.api.views import JobView, Page, job_view
 from palitra.service.audit import record
+from palitra.service.files.naming import drop_unnamed
 from palitra.service.jobs.job import Job, State
 from palitra.service.russian import in_russian
 from palitra.service.tables import PREVIEWS
@@ -83,8 +84,7 @@ def retry(job: str, request: Request, service: ServiceDep, caller: CallerDep) ->
 def forget(job: str, service: ServiceDep, caller: CallerDep) -> None:
     """Delete a job with its events and pictures; a running one is cancelled first."""
     blobs = service.jobs.delete(caller.owner, job)
-    for blob in blobs:
-        service.blobs.delete(blob)
+    drop_unnamed(service.engine, service.blobs, blobs)
     record("job.deleted", caller.owner, job=job)
 
 

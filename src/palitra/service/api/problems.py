@@ -32,6 +32,7 @@ TITLES: dict[str, dict[str, str]] = {
     "not_found": {"en": "There is no such thing", "ru": "Такого нет"},
     "conflict": {"en": "Not possible in this state", "ru": "Сейчас это невозможно"},
     "queue_full": {"en": "Too many jobs are waiting", "ru": "Слишком много заданий в очереди"},
+    "storage_full": {"en": "There is no room left", "ru": "Места больше нет"},
     "no_access": {"en": "No access", "ru": "Нет доступа"},
     "unavailable": {"en": "Not available now", "ru": "Сейчас недоступно"},
     "timeout": {"en": "It takes longer than a request may", "ru": "Это дольше, чем может ждать запрос"},
@@ -63,6 +64,7 @@ WITH_FIELDS = (
     "bad_origin",
     "model_not_found",
     "consent_needed",
+    "storage_full",
 )
 _SENTENCE = re.compile(
     r"`(?P<field>[^`]+)` (?:must (?:be |have )?|needs |holds )?(?P<bound>.+?)"

@@ -30,7 +30,7 @@ class BlobStore:
         Raises:
             DiskError: the store cannot be written; nothing half-written stays.
         """
-        name = hashlib.sha256(data).hexdigest()
+        name = name_of(data)
         try:
             self._store.put(_path(name), data)
         except Exception as error:
@@ -48,6 +48,14 @@ class BlobStore:
         except FileNotFoundError as error:
             raise NotFoundError(f"`file` must be one that is kept, got {name[:64]}") from error
 
+    def has(self, name: str) -> bool:
+        """Whether the bytes of that name are there."""
+        try:
+            self._store.head(_path(name))
+        except FileNotFoundError:
+            return False
+        return True
+
     def delete(self, name: str) -> None:
         """Really delete; deleting what is gone is fine."""
         try:
@@ -59,17 +67,23 @@ class BlobStore:
         """Names of all blobs written before `when` (UTC seconds), some hundreds at a time."""
         for chunk in self._store.list(chunk_size=CHUNK):
             names = [(Path(meta["path"]).name, meta["last_modified"].timestamp()) for meta in chunk]
-            yield [name for name, at in names if at < when and _is_name(name)]
+            yield [name for name, at in names if at < when and is_name(name)]
+
+
+def name_of(data: bytes) -> str:
+    """The name that these bytes have, kept or not."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def _path(name: str) -> str:
     """Names are our own hashes: no user ever names a path."""
-    if not _is_name(name):
+    if not is_name(name):
         raise NotFoundError(f"`file` must be the id of a kept file, got {name[:64]!r}")
     return f"{name[:2]}/{name}"
 
 
-def _is_name(name: str) -> bool:
+def is_name(name: str) -> bool:
+    """Whether it can be a blob's name at all."""
     return len(name) == 64 and not set(name) - set("0123456789abcdef")
 
 

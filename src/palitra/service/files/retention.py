@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, delete, exists, select
 
 from palitra.service.files.blobs import BlobStore
+from palitra.service.files.naming import drop_unnamed, lock_names
 from palitra.service.jobs.job import ENDED
 from palitra.service.tables import FILES, JOBS, PICTURES
 
@@ -44,16 +45,15 @@ def sweep(
             old = _old_jobs(connection, before)
             named = set(connection.scalars(select(PICTURES.c.blob).where(PICTURES.c.job.in_(old))))
             connection.execute(delete(JOBS).where(JOBS.c.id.in_(old)))
-            uploads = _old_files(connection, before)
+        with engine.begin() as connection:
+            lock_names(connection, {file for file, _ in _old_files(connection, before)})
+            uploads = _old_files(connection, before)  # again: a job may have taken one meanwhile
             for file, owner in uploads:
                 connection.execute(delete(FILES).where(FILES.c.id == file, FILES.c.owner == owner))
-            named |= {file for file, _ in uploads}
-            free = named - _still_named(connection, named)
-        for blob in free:
-            blobs.delete(blob)
+        gone += drop_unnamed(engine, blobs, named | {file for file, _ in uploads})
         if old:
             forget(old)
-        jobs, files, gone = jobs + len(old), files + len(uploads), gone + len(free)
+        jobs, files = jobs + len(old), files + len(uploads)
         if len(old) < CHUNK and len(uploads) < CHUNK:
             return Swept(jobs, files, gone)
 
@@ -66,11 +66,7 @@ def sweep_orphans(engine: Engine, blobs: BlobStore, now: float | None = None) ->
     before = (time.time() if now is None else now) - DAY_S
     gone = 0
     for names in blobs.unchanged_since(before):
-        with engine.connect() as connection:
-            orphans = set(names) - _still_named(connection, set(names))
-        for blob in orphans:
-            blobs.delete(blob)
-        gone += len(orphans)
+        gone += drop_unnamed(engine, blobs, names)
     return gone
 
 
@@ -85,9 +81,3 @@ def _old_files(connection: Connection, before: float) -> list[tuple[str, str]]:
     rows = connection.execute(select(FILES.c.id, FILES.c.owner).where(FILES.c.created_at < before)).all()
     used = {file for inputs in connection.scalars(select(JOBS.c.inputs)) for file in inputs.values()}
     return [(row.id, row.owner) for row in rows if row.id not in used][:CHUNK]
-
-
-def _still_named(connection: Connection, blobs: set[str]) -> set[str]:
-    pictures = connection.scalars(select(PICTURES.c.blob).where(PICTURES.c.blob.in_(blobs)))
-    files = connection.scalars(select(FILES.c.id).where(FILES.c.id.in_(blobs)))
-    return {*pictures, *files}

@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +15,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, 
 from sqlalchemy.exc import IntegrityError
 
 from palitra.errors import BusyError, ConflictError, InputError, NotFoundError
+from palitra.service.files.blobs import is_name
+from palitra.service.files.naming import lock_names
 from palitra.service.jobs.consent import checked_consent
 from palitra.service.jobs.durable import QUEUE, VERSION, WORKFLOW
 from palitra.service.jobs.events import append_event
@@ -42,11 +44,13 @@ class JobStore:
         idempotency_key: str | None = None,
         priority: int = 0,
         retry_of: str | None = None,
+        admit: Callable[[Collection[str]], None] = lambda files: None,
     ) -> Job:
         """Accept a job: {"recipe": …, "inputs": {…}, and the recipe's fields}. A missing seed is drawn now.
 
         `consent` beside them says that the people in its photos agree. The job and its workflow are written
-        in one transaction: both are there or neither.
+        in one transaction: both are there or neither. `admit` is asked with the job's files whether there
+        is room for a new one.
 
         Raises:
             InputError: a field out of bounds, or a missing or unknown input.
@@ -62,13 +66,15 @@ class JobStore:
         values = {k: v for k, v in request.items() if k not in ("inputs", "consent")}
         values.setdefault("seed", secrets.randbelow(SMALL_SEEDS))
         params = recipe_params(values)
-        inputs = self._inputs(owner, params, request.get("inputs") or {})
+        inputs = self._inputs(params, request.get("inputs") or {})
+        admit(inputs.values())
         job = _row(owner, params, inputs, self.settings.deadline_s)
         job["consent"] = checked_consent(job["recipe"], inputs, request.get("consent"))
         job |= {"priority": priority, "idempotency_key": idempotency_key, "request_hash": digest}
         job["retry_of"] = retry_of
         try:
             with self.engine.begin() as connection:
+                self._check_files(connection, owner, inputs)
                 self._check_room(connection, owner)
                 connection.execute(insert(JOBS).values(**job))
                 append_event(connection, job["id"], "state", {"state": "queued"})
@@ -124,7 +130,9 @@ class JobStore:
             self.client.cancel_workflow(job)
         return self.get(owner, job)
 
-    def retry(self, owner: str, job: str) -> Job:
+    def retry(
+        self, owner: str, job: str, admit: Callable[[Collection[str]], None] = lambda files: None
+    ) -> Job:
         """The same wish, with the same seeds, as a new job.
 
         Raises:
@@ -134,18 +142,17 @@ class JobStore:
         if old.state in OPEN:
             raise ConflictError(f"`job` must have ended to be retried, got one that is {old.state}")
         again = {**old.params, "inputs": old.inputs, "consent": old.consent}
-        return self.put(owner, again, retry_of=job)
+        return self.put(owner, again, retry_of=job, admit=admit)
 
     def delete(self, owner: str, job: str) -> list[str]:
-        """Forget a job, its events, preview and pictures; returns the blobs that nobody names any more."""
+        """Forget a job, its events, preview and pictures; returns the blobs that these named."""
         if self.get(owner, job).state in OPEN:
             self.cancel(owner, job)
         with self.engine.begin() as connection:
             blobs = set(connection.scalars(select(PICTURES.c.blob).where(PICTURES.c.job == job)))
             connection.execute(delete(JOBS).where(JOBS.c.id == job, JOBS.c.owner == owner))
-            kept = set(connection.scalars(select(PICTURES.c.blob).where(PICTURES.c.blob.in_(blobs))))
         self.client.delete_workflow(job)
-        return sorted(blobs - kept)
+        return sorted(blobs)
 
     def _by_key(self, owner: str, key: str, digest: str) -> Job | None:
         with self.engine.connect() as connection:
@@ -175,7 +182,7 @@ class JobStore:
                 status=503,
             )
 
-    def _inputs(self, owner: str, params: RecipeParams, given: Any) -> dict[str, str]:
+    def _inputs(self, params: RecipeParams, given: Any) -> dict[str, str]:
         known = {i.name: i for i in params.inputs}
         if not isinstance(given, Mapping):
             raise InputError(f"`inputs` must be file ids by name, got {given!r}")
@@ -185,14 +192,16 @@ class JobStore:
         for name, each in known.items():
             if each.required and not given.get(name):
                 raise InputError(f"`inputs.{name}` must be given: the id of an uploaded file")
-        wanted = {name: str(file) for name, file in given.items() if file}
-        with self.engine.connect() as connection:
-            mine = select(FILES.c.id).where(FILES.c.owner == owner, FILES.c.id.in_(wanted.values()))
-            found = set(connection.scalars(mine))
+        return {name: str(file) for name, file in given.items() if file}
+
+    def _check_files(self, connection: Connection, owner: str, wanted: Mapping[str, str]) -> None:
+        """In the job's own transaction: a file that is there now is not tidied away before the job is."""
+        lock_names(connection, filter(is_name, wanted.values()))
+        mine = select(FILES.c.id).where(FILES.c.owner == owner, FILES.c.id.in_(wanted.values()))
+        found = set(connection.scalars(mine))
         for name, file in wanted.items():
             if file not in found:
                 raise NotFoundError(f"`inputs.{name}` must be a file you uploaded, got {file[:64]}")
-        return wanted
 
 
 def end_job(

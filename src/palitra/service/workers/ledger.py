@@ -19,6 +19,7 @@ from palitra.data.picture_files import encode_picture
 from palitra.recipes.picture import Picture
 from palitra.service.files.blobs import BlobStore
 from palitra.service.files.marks import Marks
+from palitra.service.files.naming import name_bytes
 from palitra.service.jobs.events import append_event
 from palitra.service.jobs.job import OPEN, Job, State
 from palitra.service.jobs.pause import is_paused
@@ -113,7 +114,8 @@ class Ledger:
 
     def picture(self, job: Job, picture: Picture) -> None:
         """Keep a finished picture once, however often its job is run: (job, seed) is unique."""
-        blob = self.blobs.put(encode_picture(self.marks.stamp(picture.image), picture.recipe))
+        data = encode_picture(self.marks.stamp(picture.image), picture.recipe)
+        blob = self.blobs.put(data)
         dialect = sqlite if self.engine.dialect.name == "sqlite" else postgresql
         values = {
             "id": str(uuid4()),
@@ -122,6 +124,7 @@ class Ledger:
             "seed": str(picture.seed),
             "rank": picture.seed - int(job.params["seed"]),
             "blob": blob,
+            "bytes": len(data),
             "width": picture.image.width,
             "height": picture.image.height,
             "favourite": False,
@@ -129,7 +132,10 @@ class Ledger:
         }
         once = dialect.insert(PICTURES).values(**values).on_conflict_do_nothing()
         with self.engine.begin() as connection:
-            if self._hold(connection, job.id) and connection.execute(once).rowcount:
+            if not self._hold(connection, job.id):
+                return
+            name_bytes(connection, self.blobs, blob, data)
+            if connection.execute(once).rowcount:
                 shown = {k: values[k] for k in ("id", "seed", "width", "height")}
                 append_event(connection, job.id, "image", shown)
 
