@@ -11,8 +11,9 @@ from palitra.experiments.trial import Experiment
 
 EXPERIMENTS: Final[Mapping[str, str]] = {
     "fashion_models": "All models of the zoo on Fashion-MNIST at equal processor time",
-    "balance_tiles": "Balancing magnetic tile defects (30 : 1) with generated pictures against seven baselines",
-    "balance_fashion_lt": "Balancing a long tail of Fashion-MNIST with generated pictures against seven baselines",
+    "discriminator_features": "Features of a DCGAN's discriminator against raw pixels and random weights",
+    "balance_tiles": "Balancing magnetic tile defects (30 : 1) with generated pictures, against baselines",
+    "balance_fashion_lt": "Balancing a long tail of Fashion-MNIST with generated pictures, against baselines",
 }
 
 
