@@ -88,13 +88,15 @@ def pixels(photos: PhotoSet) -> torch.Tensor:
 
 
 def words(eye, photos: dict[str, PhotoSet], seen: dict[str, Seen]) -> None:
-    captions = sorted({row["caption"] for p in photos.values() for row in p.rows})
+    meant = {row["caption"]: concept_of(row) for p in photos.values() for row in p.rows}
+    captions = sorted(meant)
+    # "photo" and "cat" of "a photo of a siamese cat"
+    shown = [(text.split(" ")[1], meant[text]) for text in captions]
     texts = eye.read(captions)
     labels = eye.read(CONCEPTS)
     for name, p in photos.items():
         wanted = column(p, lambda row: row["caption"], captions)
         concepts = column(p, concept_of, CONCEPTS)
-        shown = [text.split(" ")[1] + next(c for c in CONCEPTS if c in spoken(text)) for text in captions]
         found = (seen[name].caption @ texts.T).argmax(1)
         kind = [shown[a] == shown[b] for a, b in zip(found.tolist(), wanted.tolist(), strict=True)]
         print(
@@ -103,11 +105,6 @@ def words(eye, photos: dict[str, PhotoSet], seen: dict[str, Seen]) -> None:
             f"{100 * sum(kind) / len(kind):.1f} %; bare label of {len(CONCEPTS)} "
             f"{right(seen[name].caption @ labels.T, concepts)}"
         )
-
-
-def spoken(caption: str) -> tuple[str, ...]:
-    """The concept of a caption is its last word."""
-    return (caption.split(" ")[-1],)
 
 
 def spoil(images: torch.Tensor, way: str, strength: float) -> torch.Tensor:
@@ -127,7 +124,7 @@ def spoil(images: torch.Tensor, way: str, strength: float) -> torch.Tensor:
 def distances(weights: Path | None, photos: dict[str, PhotoSet]) -> None:
     """Half of a set against the other half, whole and spoiled."""
     with np.load(data_root() / "fashion-mnist" / "test.npz") as file:
-        fashion = torch.from_numpy(file["images"][:4000])
+        fashion = torch.from_numpy(file["images"][:2000])
     fashion = fashion[:, None].expand(-1, 3, -1, -1)
     order = torch.randperm(len(photos["pacs"].images), generator=torch.Generator().manual_seed(0))
     sets = {"fashion-mnist": fashion, "pacs": photos["pacs"].images[order]}
