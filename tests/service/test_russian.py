@@ -25,6 +25,8 @@ PARTS = (
     "recipes/generate.py",
     "recipes/together.py",
     "recipes/sketch_to_image.py",
+    "recipes/class_conditional.py",
+    "zoo/embedded.py",
     "models/zoo.py",
     "conditions/",
 )

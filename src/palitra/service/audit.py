@@ -14,6 +14,7 @@ Act = Literal[
     "job.accepted",
     "job.cancelled",
     "job.deleted",
+    "job.out",
     "job.refused",
     "file.in",
     "file.out",

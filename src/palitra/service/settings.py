@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     models: tuple[str, ...] = Field(
         default=(), description="Folders and hub ids that jobs may name, beside the known models."
     )
+    class_models: tuple[Path, ...] = Field(
+        default=(), description="Folders of zoo runs whose classes jobs may name, beside the embedded ones."
+    )
     device: str = "auto"
     most_models_bytes: int = Field(default=4 * 2**30, ge=0, description="Models kept in memory.")
     claim: int = Field(default=8, ge=1, le=64, description="Jobs one worker holds at a time.")

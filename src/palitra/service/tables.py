@@ -92,8 +92,10 @@ PICTURES = Table(
     Column("id", String(36), primary_key=True),
     Column("job", String(36), ForeignKey("palitra_jobs.id", ondelete="CASCADE"), nullable=False),
     Column("owner", String(80), nullable=False),
-    Column("seed", String(20), nullable=False),
+    Column("seed", String(20), nullable=False),  # of a sheet: "s" and its first part's
     Column("rank", Integer, nullable=False),
+    Column("kind", String(10), nullable=False, default="picture"),  # picture, sheet, or part of a sheet
+    Column("name", String(200)),  # of a part: its class
     Column("blob", String(64), nullable=False),
     Column("bytes", Integer, nullable=False, default=0),
     Column("width", Integer, nullable=False),

@@ -9,12 +9,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from palitra.errors import InputError
+from palitra.spec.classes import ClassesParams
 from palitra.spec.recipes import RecipeParams, SketchToImageParams, TextToImageParams
 
 P = TypeVar("P", bound=BaseModel)
 RECIPES: dict[str, type[RecipeParams]] = {
     "text_to_image": TextToImageParams,
     "sketch_to_image": SketchToImageParams,
+    "classes": ClassesParams,
 }
 
 
@@ -40,6 +42,14 @@ def recipe_params(values: Mapping[str, Any]) -> RecipeParams:
     if name not in RECIPES:
         raise InputError(f"`recipe` must be one of {', '.join(RECIPES)}, got {name}")
     return build(RECIPES[str(name)], values)
+
+
+def title_of(values: Mapping[str, Any]) -> str:
+    """What a stored mapping asks for, in a line; empty for one that this version does not know."""
+    try:
+        return recipe_params(values).wish()
+    except InputError:
+        return str(values.get("prompt", ""))
 
 
 def sentence(kind: type[BaseModel], detail: ErrorDetails) -> str:

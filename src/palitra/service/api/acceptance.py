@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from palitra.errors import ContentRefusedError, InputError
 from palitra.models.zoo import KNOWN
+from palitra.service.api.class_offer import RECIPE, check_classes, with_model
 from palitra.service.api.context import Caller, Service
 from palitra.service.audit import record
 from palitra.service.jobs.consent import photos_of_people
@@ -27,8 +28,12 @@ def accept_job(
         InputError: a model that is not offered here, or as `JobStore.put`.
         ServiceError: as `JobStore.put`.
     """
-    _check_model(service, wish.get("model"))
-    _check(service, caller, wish.get("prompt"))
+    if wish.get("recipe") == RECIPE:
+        wish = with_model(wish, service.classes)
+        check_classes(wish, service.classes)
+    else:
+        _check_model(service, wish.get("model"))
+        _check(service, caller, wish.get("prompt"))
     admit = partial(service.room.check, caller.owner)
     job = service.jobs.put(caller.owner, wish, idempotency_key=idempotency_key, admit=admit)
     _record(service, caller, job)
@@ -40,9 +45,13 @@ def accept_again(service: Service, caller: Caller, job: str) -> Job:
 
     Raises:
         ContentRefusedError: a filter refuses its prompt.
+        InputError: its class model is not offered any more.
         ServiceError: as `JobStore.retry`.
     """
-    _check(service, caller, service.jobs.get(caller.owner, job).params["prompt"])
+    old = service.jobs.get(caller.owner, job)
+    if old.recipe == RECIPE:
+        check_classes(old.params, service.classes)
+    _check(service, caller, old.params.get("prompt"))
     again = service.jobs.retry(caller.owner, job, partial(service.room.check, caller.owner))
     _record(service, caller, again)
     return again
@@ -57,7 +66,7 @@ def _check_model(service: Service, model: object) -> None:
 
 def _check(service: Service, caller: Caller, prompt: object) -> None:
     if not isinstance(prompt, str):
-        return  # the recipe says what is wrong with it
+        return  # the recipe has no words, or says what is wrong with them
     try:
         service.filters.check_prompt(prompt)
     except ContentRefusedError:
@@ -67,7 +76,7 @@ def _check(service: Service, caller: Caller, prompt: object) -> None:
 
 
 def _record(service: Service, caller: Caller, job: Job) -> None:
-    prompt = job.params["prompt"] if service.settings.audit_prompts else None
+    prompt = job.params.get("prompt") if service.settings.audit_prompts else None
     # who said for which photos that the people in them agree can be asked for later
     agreed = {"consent": True, "photos": [*photos_of_people(job.recipe, job.inputs).values()]}
     record(

@@ -11,6 +11,8 @@ from pydantic import BaseModel
 from sqlalchemy import func, select
 
 from palitra.models.zoo import describe_models
+from palitra.service.api.class_offer import RECIPE as CLASSES
+from palitra.service.api.class_offer import offered_schema
 from palitra.service.api.context import CallerDep, OperatorDep, ServiceDep
 from palitra.service.tables import JOBS, WORKERS
 from palitra.spec.build import RECIPES
@@ -30,13 +32,36 @@ class ModelView(BaseModel):
     ready: bool
 
 
+class ClassModelView(BaseModel):
+    """A class model: what it learned from, its classes, and which of truncation, guidance, steps it takes."""
+
+    name: str
+    title: str
+    data: str
+    licence: str
+    architecture: str
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    takes: tuple[str, ...]
+    size: int
+    card: str
+
+
 @router.get("/v1/recipes")
-def recipes() -> dict[str, Any]:
-    """Every recipe: its JSON schema with labels in English and Russian, and the pictures it takes."""
-    return {name: _recipe(kind) for name, kind in RECIPES.items()}
+def recipes(service: ServiceDep) -> dict[str, Any]:
+    """Every recipe: its JSON schema with labels in English and Russian, and the pictures it takes.
+
+    Classes are among them as soon as there is a model that knows some.
+    """
+    told = {
+        name: _recipe(kind, kind.model_json_schema()) for name, kind in RECIPES.items() if name != CLASSES
+    }
+    if service.classes:
+        told[CLASSES] = _recipe(RECIPES[CLASSES], offered_schema(service.classes))
+    return told
 
 
-def _recipe(kind: Any) -> dict[str, Any]:
+def _recipe(kind: Any, schema: dict[str, Any]) -> dict[str, Any]:
     inputs = [
         {
             "name": given.name,
@@ -48,7 +73,7 @@ def _recipe(kind: Any) -> dict[str, Any]:
         for given in kind.inputs
     ]
     title = {language: vars(words) for language, words in kind.title.items()}
-    return {"title": title, "inputs": inputs, "schema": kind.model_json_schema()}
+    return {"title": title, "inputs": inputs, "schema": schema}
 
 
 @router.get("/v1/presets")
@@ -66,6 +91,13 @@ def models(caller: CallerDep) -> list[ModelView]:
         ModelView(name=m.name, title=m.title, licence=m.licence, size_px=m.size_px, ready=m.present)
         for m in describe_models()
     ]
+
+
+@router.get("/v1/classes")
+def classes(service: ServiceDep, caller: CallerDep) -> list[ClassModelView]:
+    """The models that the recipe of classes draws with, and their cards."""
+    known = service.classes.values()
+    return [ClassModelView(**{f: getattr(m, f) for f in ClassModelView.model_fields}) for m in known]
 
 
 @router.get("/healthz", include_in_schema=False)

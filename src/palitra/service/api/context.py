@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address
@@ -26,6 +27,7 @@ from palitra.service.jobs.store import JobStore
 from palitra.service.keys import find_key
 from palitra.service.sessions import key_of_session
 from palitra.service.settings import Settings
+from palitra.zoo.embedded import ClassModel, class_models
 
 _PERSON = re.compile(r"[a-z0-9-]{1,64}")
 
@@ -42,19 +44,22 @@ class Service:
     decoder: Decoder
     hub: EventHub
     filters: Filters
+    classes: Mapping[str, ClassModel]
     provenance: Provenance | None = None
 
     @classmethod
     def open(cls, settings: Settings) -> Service:
         """Open everything; the database is brought up to date."""
         filters = Filters.open(settings)
+        classes = class_models(settings.class_models)
         engine = open_database(settings.database_url)
         migrate(engine, settings.database_url)
         client = open_client(settings.database_url)
         jobs = JobStore(engine, client, settings)
         blobs = BlobStore(settings.store_url)
         provenance = Provenance.of(settings)
-        return cls(settings, engine, client, jobs, blobs, Decoder(), EventHub(engine), filters, provenance)
+        hub = EventHub(engine)
+        return cls(settings, engine, client, jobs, blobs, Decoder(), hub, filters, classes, provenance)
 
     @cached_property
     def room(self) -> Room:

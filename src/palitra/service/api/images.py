@@ -16,13 +16,14 @@ from palitra.service.api.views import PictureView, picture_view
 from palitra.service.audit import record
 from palitra.service.files.naming import drop_unnamed
 from palitra.service.tables import JOBS, PICTURES
+from palitra.spec.build import title_of
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
 FORMATS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 
 
 class Shown(PictureView):
-    """A picture with the words it was made from."""
+    """A picture with the words it was made from, or what else was asked for."""
 
     prompt: str
 
@@ -49,12 +50,13 @@ def gallery(
     cursor: float | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 40,
 ) -> Gallery:
-    """The caller's pictures, newest first; `search` looks into their prompts."""
-    prompt = JOBS.c.params["prompt"].as_string()
+    """The caller's pictures, newest first; `search` looks into their prompts and classes."""
+    words = (JOBS.c.params[field].as_string() for field in ("prompt", "label"))
+    prompt = func.coalesce(*words, "")
     wanted = (
-        select(PICTURES, prompt.label("prompt"))
+        select(PICTURES, JOBS.c.params)
         .join(JOBS, JOBS.c.id == PICTURES.c.job)
-        .where(PICTURES.c.owner == caller.owner)
+        .where(PICTURES.c.owner == caller.owner, PICTURES.c.kind != "part")
     )
     if search:
         wanted = wanted.where(func.lower(prompt).contains(search.lower(), autoescape=True))
@@ -65,7 +67,7 @@ def gallery(
     wanted = wanted.order_by(PICTURES.c.created_at.desc()).limit(limit)
     with service.engine.connect() as connection:
         rows = connection.execute(wanted).all()
-    images = [Shown(**picture_view(row).model_dump(), prompt=row.prompt or "") for row in rows]
+    images = [Shown(**picture_view(row).model_dump(), prompt=title_of(row.params)) for row in rows]
     return Gallery(images=images, cursor=images[-1].created_at if len(images) == limit else None)
 
 
@@ -113,11 +115,15 @@ def change(image: str, wish: Change, service: ServiceDep, caller: CallerDep) -> 
 
 @router.delete("/{image}", status_code=204)
 def remove(image: str, service: ServiceDep, caller: CallerDep) -> None:
-    """Delete a picture; its bytes go when no other picture has the same."""
+    """Delete a picture, and a sheet with its parts; bytes go when no other picture has the same."""
     row = _own(service.engine, caller.owner, image)
+    gone = PICTURES.c.id == image
+    if row.kind == "sheet":
+        gone |= (PICTURES.c.job == row.job) & (PICTURES.c.kind == "part")
     with service.engine.begin() as connection:
-        connection.execute(delete(PICTURES).where(PICTURES.c.id == image))
-    drop_unnamed(service.engine, service.blobs, [row.blob])
+        blobs = set(connection.scalars(select(PICTURES.c.blob).where(gone)))
+        connection.execute(delete(PICTURES).where(gone))
+    drop_unnamed(service.engine, service.blobs, blobs)
     record("image.deleted", caller.owner, image=image, job=row.job)
 
 

@@ -6,14 +6,16 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import select
 
 from palitra.errors import NotFoundError
 from palitra.service.api.acceptance import accept_again, accept_job
+from palitra.service.api.archive import files_of, zipped
 from palitra.service.api.context import CallerDep, ServiceDep
 from palitra.service.api.problems import language_of
-from palitra.service.api.views import JobView, Page, job_view
+from palitra.service.api.views import JobView, Page, PictureView, job_view, parts_of
 from palitra.service.audit import record
 from palitra.service.files.naming import drop_unnamed
 from palitra.service.jobs.job import Job, State
@@ -86,6 +88,32 @@ def forget(job: str, service: ServiceDep, caller: CallerDep) -> None:
     blobs = service.jobs.delete(caller.owner, job)
     drop_unnamed(service.engine, service.blobs, blobs)
     record("job.deleted", caller.owner, job=job)
+
+
+@router.get("/{job}/parts")
+def parts(
+    job: str,
+    service: ServiceDep,
+    caller: CallerDep,
+    offset: Annotated[int, Query(ge=0, le=100_000)] = 0,
+    limit: Annotated[int, Query(ge=1, le=200)] = 100,
+) -> list[PictureView]:
+    """The single pictures of a job's sheet, in the order of their seeds."""
+    service.jobs.get(caller.owner, job)
+    return parts_of(service.engine, job, offset, limit)
+
+
+@router.get("/{job}/zip", response_class=Response, responses={200: {"content": {"application/zip": {}}}})
+def archive(job: str, service: ServiceDep, caller: CallerDep) -> Response:
+    """All pictures of a job as one archive; parts of a sheet lie in a folder of their class."""
+    service.jobs.get(caller.owner, job)
+    files = files_of(service.engine, job)
+    if not files:
+        raise NotFoundError("`job` must have pictures to pack, but it has none yet")
+    record("job.out", caller.owner, job=job, images=len(files))
+    headers = {"content-disposition": f'attachment; filename="palitra-{job[:8]}.zip"'}
+    packed = zipped(service, job, files)
+    return StreamingResponse(packed, media_type="application/zip", headers=headers)
 
 
 @router.get(

@@ -111,7 +111,8 @@ def _wait(service: Service, owner: str, job: Job) -> Job:
 
 
 def _answer(service: Service, job: Job) -> dict[str, Any]:
-    wanted = select(PICTURES.c.id, PICTURES.c.blob).where(PICTURES.c.job == job.id).order_by(PICTURES.c.rank)
+    whole = (PICTURES.c.job == job.id) & (PICTURES.c.kind != "part")
+    wanted = select(PICTURES.c.id, PICTURES.c.blob).where(whole).order_by(PICTURES.c.rank)
     with service.engine.connect() as connection:
         rows = connection.execute(wanted).all()
     bytes_of = [signed(service, service.blobs.get(r.blob), "image/png", r.id, job.id) for r in rows]

@@ -5,21 +5,27 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from pydantic import BaseModel
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 
 from palitra.data.notes import Note
 from palitra.service.jobs.job import Job
 from palitra.service.jobs.place import place_of
 from palitra.service.russian import in_russian
 from palitra.service.tables import PICTURES
+from palitra.spec.build import title_of
 
 
 class PictureView(BaseModel):
-    """A finished picture; its bytes are at `/v1/images/{id}`."""
+    """A finished picture; its bytes are at `/v1/images/{id}`.
+
+    A "sheet" shows many "parts" at once; `name` of a part is its class. A sheet's seed is its first part's.
+    """
 
     id: str
     job: str
     seed: int
+    kind: Literal["picture", "sheet", "part"] = "picture"
+    name: str | None = None
     width: int
     height: int
     favourite: bool
@@ -34,10 +40,14 @@ class ErrorView(BaseModel):
 
 
 class JobView(BaseModel):
-    """A job. `ahead` and `eta_s` are given while it is open; `eta_s` is null when no worker is there."""
+    """A job. `ahead` and `eta_s` are given while it is open; `eta_s` is null when no worker is there.
+
+    title: what was asked for, in a line. parts: single pictures of its sheet, at `/v1/jobs/{id}/parts`.
+    """
 
     id: str
     recipe: str
+    title: str
     params: dict[str, Any]
     inputs: dict[str, str]
     state: Literal["queued", "running", "done", "failed", "cancelled"]
@@ -50,6 +60,7 @@ class JobView(BaseModel):
     eta_s: float | None = None
     notes: list[str] = []
     images: list[PictureView] = []
+    parts: int = 0
     error: ErrorView | None = None
     retry_of: str | None = None
     consent: bool = False
@@ -69,6 +80,7 @@ def job_view(engine: Engine, job: Job, language: str = "en") -> JobView:
     return JobView(
         id=job.id,
         recipe=job.recipe,
+        title=title_of(job.params),
         params=job.params,
         inputs=job.inputs,
         state=job.state,
@@ -81,6 +93,7 @@ def job_view(engine: Engine, job: Job, language: str = "en") -> JobView:
         eta_s=eta,
         notes=words(job.notes or [], language),
         images=pictures_of(engine, job.id),
+        parts=_parts(engine, job.id),
         error=_error(job, language),
         retry_of=job.retry_of,
         consent=job.consent,
@@ -95,10 +108,25 @@ def _error(job: Job, language: str) -> ErrorView | None:
 
 
 def pictures_of(engine: Engine, job: str) -> list[PictureView]:
-    """A job's pictures in the order of their seeds."""
-    wanted = select(PICTURES).where(PICTURES.c.job == job).order_by(PICTURES.c.rank)
+    """A job's pictures in the order of their seeds, without the parts of a sheet."""
+    mine = select(PICTURES).where(PICTURES.c.job == job, PICTURES.c.kind != "part")
+    wanted = mine.order_by(PICTURES.c.rank)
     with engine.connect() as connection:
         return [picture_view(row) for row in connection.execute(wanted)]
+
+
+def parts_of(engine: Engine, job: str, offset: int, limit: int) -> list[PictureView]:
+    """Single pictures of a job's sheet in the order of their seeds."""
+    mine = select(PICTURES).where(PICTURES.c.job == job, PICTURES.c.kind == "part")
+    wanted = mine.order_by(PICTURES.c.rank).offset(offset).limit(limit)
+    with engine.connect() as connection:
+        return [picture_view(row) for row in connection.execute(wanted)]
+
+
+def _parts(engine: Engine, job: str) -> int:
+    mine = select(func.count()).where(PICTURES.c.job == job, PICTURES.c.kind == "part")
+    with engine.connect() as connection:
+        return connection.scalar(mine) or 0
 
 
 def picture_view(row: Any) -> PictureView:
@@ -106,7 +134,9 @@ def picture_view(row: Any) -> PictureView:
     return PictureView(
         id=row.id,
         job=row.job,
-        seed=int(row.seed),
+        seed=int(row.seed.removeprefix("s")),
+        kind=row.kind,
+        name=row.name,
         width=row.width,
         height=row.height,
         favourite=row.favourite,

@@ -52,7 +52,9 @@ class _Screen:
 
     def picture(self, place: int, picture: Picture) -> None:
         try:
-            self._filters.check_image(picture.image, str(self._jobs[place].params["prompt"]))
+            # a class's name says what its pictures are to show
+            words = self._jobs[place].params.get("prompt", picture.name)
+            self._filters.check_image(picture.image, str(words))
         except ContentRefusedError as error:
             self.refused = error
         else:

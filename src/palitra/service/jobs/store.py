@@ -231,7 +231,6 @@ def end_job(
 
 def _row(owner: str, params: RecipeParams, inputs: dict[str, str], deadline_s: float) -> dict[str, Any]:
     now = time.time()
-    begun = getattr(params, "best_of", None) or params.n
     return {
         "id": str(uuid4()),
         "owner": owner,
@@ -245,11 +244,11 @@ def _row(owner: str, params: RecipeParams, inputs: dict[str, str], deadline_s: f
         "deadline_at": now + deadline_s,
         "crashes": 0,
         "done": 0,
-        "total": begun * params.steps,
+        "total": params.work(),
     }
 
 
 def cost_key(params: RecipeParams) -> str:
-    """Jobs of equal keys take equally long for a picture: recipe, model, sampler and steps."""
+    """Jobs of equal keys take equally long for a picture: recipe, model, and what sets the recipe's pace."""
     name = params.model_dump()["recipe"]
-    return f"{name}/{params.model[-60:]}/{params.sampler}/{params.steps}"[:120]
+    return f"{name}/{params.model[-60:]}/{params.pace()}"[:120]

@@ -91,8 +91,8 @@ class Ledger:
     def progress(self, job: str, done: int, total: int) -> None:
         """How far a job is."""
         with self.engine.begin() as connection:
-            changed = connection.execute(update(JOBS).where(*self._held(job)).values(done=done)).rowcount
-            if changed:
+            held = update(JOBS).where(*self._held(job))
+            if connection.execute(held.values(done=done, total=total)).rowcount:
                 append_event(connection, job, "progress", {"done": done, "total": total})
 
     def preview(self, job: str, jpeg: bytes) -> None:
@@ -113,7 +113,11 @@ class Ledger:
             connection.execute(update(JOBS).where(*self._held(job)).values(notes=list(notes)))
 
     def picture(self, job: Job, picture: Picture) -> None:
-        """Keep a finished picture once, however often its job is run: (job, seed) is unique."""
+        """Keep a finished picture once, however often its job is run: (job, seed) is unique.
+
+        Nobody is told of a sheet's parts one by one: there may be a thousand.
+        """
+        sheet = picture.kind == "sheet"
         data = encode_picture(self.marks.stamp(picture.image), picture.recipe)
         blob = self.blobs.put(data)
         dialect = sqlite if self.engine.dialect.name == "sqlite" else postgresql
@@ -121,8 +125,10 @@ class Ledger:
             "id": str(uuid4()),
             "job": job.id,
             "owner": job.owner,
-            "seed": str(picture.seed),
-            "rank": picture.seed - int(job.params["seed"]),
+            "seed": f"s{picture.seed}" if sheet else str(picture.seed),
+            "rank": -1 if sheet else picture.seed - int(job.params["seed"]),
+            "kind": picture.kind,
+            "name": picture.name[:200] or None,
             "blob": blob,
             "bytes": len(data),
             "width": picture.image.width,
@@ -135,8 +141,8 @@ class Ledger:
             if not self._hold(connection, job.id):
                 return
             name_bytes(connection, self.blobs, blob, data)
-            if connection.execute(once).rowcount:
-                shown = {k: values[k] for k in ("id", "seed", "width", "height")}
+            if connection.execute(once).rowcount and picture.kind != "part":
+                shown = {k: values[k] for k in ("id", "width", "height")} | {"seed": str(picture.seed)}
                 append_event(connection, job.id, "image", shown)
 
     def end(self, job: str, state: State, code: str | None = None, error: str | None = None) -> bool:

@@ -14,6 +14,7 @@ import torch
 from palitra.errors import InputError, OutOfMemoryError
 from palitra.models.device import choose_device, choose_dtype
 from palitra.models.zoo import resolve
+from palitra.recipes.class_conditional import ClassGenerator, load_classes
 from palitra.recipes.generate import LARGEST_BATCH
 from palitra.service.workers.memory import (
     SPARE,
@@ -26,6 +27,7 @@ from palitra.service.workers.memory import (
 )
 from palitra.service.workers.preview import Previewer
 from palitra.studio import Studio, load
+from palitra.zoo.embedded import ClassModel
 
 
 @dataclass(eq=False)
@@ -38,8 +40,16 @@ class Loaded:
     measured: dict[bool, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class LoadedClasses:
+    """A class model and what it weighs."""
+
+    generator: ClassGenerator
+    size: int
+
+
 class Models:
-    """A cache of studios, bounded by the bytes of their weights and by what their device has free."""
+    """A cache of studios and class models, bounded by their bytes and by what their device has free."""
 
     def __init__(
         self,
@@ -49,7 +59,7 @@ class Models:
         free: Free = free_bytes,
     ) -> None:
         self.most_bytes, self.device, self._loader, self._free = most_bytes, device, loader, free
-        self._kept: OrderedDict[str, Loaded] = OrderedDict()
+        self._kept: OrderedDict[str, Loaded | LoadedClasses] = OrderedDict()
 
     def get(self, name: str) -> Loaded:
         """The model, from memory or loaded now; the least used go to make room.
@@ -58,17 +68,43 @@ class Models:
             OutOfMemoryError: it alone is larger than all that is allowed, or than the device has free.
             ModelNotFoundError, WeightsError: as `palitra.load`.
         """
-        if name in self._kept:
+        kept = self._kept.get(name)
+        if isinstance(kept, Loaded):
             self._kept.move_to_end(name)
-            return self._kept[name]
+            return kept
         self._make_room(name)
         studio = self._loader(name, self.device)
         size = weigh(studio)
-        self._check_allowed(name, size)
-        while self._kept and self.total + size > self.most_bytes:
+        fresh = Loaded(studio, Previewer(studio.model), size)
+        self._keep(name, fresh)
+        return fresh
+
+    def classes(self, about: ClassModel) -> ClassGenerator:
+        """The class model, from memory or loaded now.
+
+        Raises:
+            OutOfMemoryError: it alone is larger than all that is allowed, or than the device has free.
+            WeightsError: damaged weights.
+        """
+        key = f"classes/{about.name}"
+        kept = self._kept.get(key)
+        if isinstance(kept, LoadedClasses):
+            self._kept.move_to_end(key)
+            return kept.generator
+        device = choose_device(self.device)
+        size = 2 * about.size  # in memory numbers of two bytes take four
+        while SPARE * size > self._free(device) and self._let_go():
+            pass
+        check_fits(f"`model` {about.name}", SPARE * size, self._free(device), device)
+        generator = load_classes(about, self.device)
+        self._keep(key, LoadedClasses(generator, generator.weigh()))
+        return generator
+
+    def _keep(self, name: str, fresh: Loaded | LoadedClasses) -> None:
+        self._check_allowed(name, fresh.size)
+        while self._kept and self.total + fresh.size > self.most_bytes:
             self._let_go()
-        self._kept[name] = Loaded(studio, Previewer(studio.model), size)
-        return self._kept[name]
+        self._kept[name] = fresh
 
     def rows(self, loaded: Loaded, sketched: bool) -> int:
         """How many pictures of this model may be drawn at once; other models go when not all fit.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
@@ -16,26 +16,35 @@ from palitra.recipes.picture import Picture
 from palitra.recipes.together import Wish, draw_together
 from palitra.service.files.blobs import BlobStore
 from palitra.service.jobs.job import Job
+from palitra.service.workers.class_painter import paint_classes
 from palitra.service.workers.desk import Told
 from palitra.service.workers.models import Loaded, Models, measured
 from palitra.spec.build import recipe_params
+from palitra.spec.classes import ClassesParams
 from palitra.spec.recipes import SketchToImageParams, WordsParams
 from palitra.studio import read_strictness
+from palitra.zoo.embedded import ClassModel, class_models, find_class_model
 
 
 class RecipePainter:
     """The painter of the service: models from a cache, inputs from the blob store."""
 
-    def __init__(self, models: Models, blobs: BlobStore) -> None:
+    def __init__(
+        self, models: Models, blobs: BlobStore, classes: Mapping[str, ClassModel] | None = None
+    ) -> None:
         self.models, self.blobs = models, blobs
+        self.classes = class_models() if classes is None else classes
         self.seconds: dict[str, float] = {}
 
     def together(self, job: Job) -> bool:
-        """Seeds of `best_of` compete within their job, so it runs alone."""
-        return job.params.get("best_of") is None
+        """Seeds of `best_of` compete within their job, and classes fill batches of their own."""
+        return job.params.get("recipe") != "classes" and job.params.get("best_of") is None
 
     def paint(self, jobs: Sequence[Job], told: Told) -> None:
         """Draw jobs of one batch key. One that alone is too much is tried once more, with all else let go."""
+        if jobs[0].params["recipe"] == "classes":
+            self._classes(jobs[0], told)
+            return
         loaded = self.models.get(str(jobs[0].params["model"]))
         try:
             self._draw(loaded, jobs, told)
@@ -59,6 +68,14 @@ class RecipePainter:
                 _draw_best(loaded, wishes[0], told, rows)
         pictures = sum(int(job.params["n"]) for job in jobs)
         self.seconds[jobs[0].cost_key] = (time.perf_counter() - began) / pictures
+
+    def _classes(self, job: Job, told: Told) -> None:
+        params = recipe_params(job.params)
+        assert isinstance(params, ClassesParams)
+        generator = self.models.classes(find_class_model(params.model, self.classes))
+        began = time.perf_counter()
+        paint_classes(generator, params, told)
+        self.seconds[job.cost_key] = (time.perf_counter() - began) / params.n
 
     def _wish(self, loaded: Loaded, job: Job, place: int, told: Told) -> Wish:
         params = recipe_params(job.params)

@@ -40,8 +40,10 @@ def recipe_painter(settings: Settings, blobs: BlobStore) -> Painter:
     """The painter of the service, with its first model warm."""
     from palitra.service.workers.models import Models
     from palitra.service.workers.painter import RecipePainter
+    from palitra.zoo.embedded import class_models
 
-    painter = RecipePainter(Models(settings.most_models_bytes, settings.device), blobs)
+    models = Models(settings.most_models_bytes, settings.device)
+    painter = RecipePainter(models, blobs, class_models(settings.class_models))
     painter.models.get(settings.model)
     return painter
 
