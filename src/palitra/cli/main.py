@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from palitra.cli import bot, draw, edges, experiment, metrics, models, serve, train, zoo
+from palitra.cli import balance, bot, classes, draw, edges, experiment, metrics, models, serve, train, zoo
 from palitra.errors import PalitraError
 from palitra.version import __version__
 
@@ -21,9 +21,11 @@ app = typer.Typer(
 )
 app.command("sketch")(draw.sketch)
 app.command("text")(draw.text)
+app.command("classes")(classes.classes)
 app.command("again")(draw.again)
 app.command("edges")(edges.edges)
 app.command("metrics")(metrics.metrics)
+app.command("balance")(balance.balance)
 app.add_typer(models.app, name="models")
 app.add_typer(train.app, name="train")
 app.add_typer(zoo.app, name="zoo")

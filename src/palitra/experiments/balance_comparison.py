@@ -141,7 +141,10 @@ def _outcome(kept: Kept, strategy: str) -> Outcome | None:
     return read_outcome(outcome_path(kept.folder, kept.trial.seed, strategy))
 
 
-def few_of_each(data: LabelledImages, most: int) -> LabelledImages:
-    """At most `most` rows of every class, the first ones."""
-    rows = [(data.labels == k).nonzero()[:most, 0] for k in range(len(data.names))]
+def first_of_each(data: LabelledImages, most: int, least: int) -> LabelledImages:
+    """The first `least` rows of every class, `most` of the largest."""
+    largest = int(data.counts.argmax())
+    rows = [
+        (data.labels == k).nonzero()[: most if k == largest else least, 0] for k in range(len(data.names))
+    ]
     return data.rows(torch.cat(rows))

@@ -30,11 +30,12 @@ EXPERIMENT = BalanceExperiment(
     name="balance_fashion_lt",
     title="Balancing a long tail of Fashion-MNIST with generated pictures",
     asked=(
-        "Fashion-MNIST padded to 32 px, thinned exponentially from 1,000 pictures of the first class to 10 of the "
-        "last (imbalance factor 100, arXiv 1906.07413). Does a small classifier get better when a generator fills "
-        "up the tail?"
+        "Fashion-MNIST padded to 32 px, thinned exponentially from 1,000 pictures of the first class to 10 "
+        "of the last (imbalance factor 100, arXiv 1906.07413). Does a small classifier get better when a "
+        "generator fills up the tail?"
     ),
     read=read,
     check=check,
     flips="horizontal",
+    budget=0.5,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from palitra.errors import InputError
-from palitra.experiments.balance_comparison import BalanceExperiment, Splits, few_of_each
+from palitra.experiments.balance_comparison import BalanceExperiment, Splits, first_of_each
 from palitra.zoo.reading.read import read_labelled
 
 SIDE = 32
@@ -16,15 +16,16 @@ def read(data: Path, tiny: bool) -> Splits:
     train, test = (
         read_labelled(data / "tiles" / f"{split}.parquet", size=(SIDE, SIDE)) for split in ("train", "test")
     )
-    return (few_of_each(train, 12), few_of_each(test, 4)) if tiny else (train, test)
+    return (first_of_each(train, 16, 6), first_of_each(test, 4, 4)) if tiny else (train, test)
 
 
 def check(data: Path) -> None:
     """Raise `InputError` unless both splits are there."""
     for split in ("train", "test"):
-        if not (data / "tiles" / f"{split}.parquet").is_file():
+        path = data / "tiles" / f"{split}.parquet"
+        if not path.is_file():
             raise InputError(
-                f"`data` must hold tiles/{split}.parquet: set PALITRA_DATA to the image sets' folder, got {data}"
+                f"`data` must hold tiles/{path.name}: set PALITRA_DATA to the image sets' folder, got {data}"
             )
 
 
@@ -32,8 +33,8 @@ EXPERIMENT = BalanceExperiment(
     name="balance_tiles",
     title="Balancing magnetic tile defects with generated pictures",
     asked=(
-        "Photos of magnetic tiles, 128 px resized to 32: five kinds of defects and tiles without any, about 30 to 1. "
-        "Does a small classifier get better when a generator fills up the defects?"
+        "Photos of magnetic tiles, 128 px resized to 32: five kinds of defects and tiles without any, about "
+        "30 to 1. Does a small classifier get better when a generator fills up the defects?"
     ),
     read=read,
     check=check,

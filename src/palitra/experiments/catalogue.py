@@ -11,6 +11,11 @@ from palitra.experiments.trial import Experiment
 
 EXPERIMENTS: Final[Mapping[str, str]] = {
     "fashion_models": "All models of the zoo on Fashion-MNIST at equal processor time",
+    "cifar_models": "All models of the zoo on CIFAR-10, as far as a processor reaches",
+    "improved_gan": "Five techniques of Improved GAN by ablation",
+    "noise_schedules": "Linear and cosine noise schedules, noise and velocity",
+    "guidance": "Classifier-free guidance from none to strong",
+    "semi_supervised": "A semi-supervised GAN with 100 and 1,000 labels",
     "discriminator_features": "Features of a DCGAN's discriminator against raw pixels and random weights",
     "balance_tiles": "Balancing magnetic tile defects (30 : 1) with generated pictures, against baselines",
     "balance_fashion_lt": "Balancing a long tail of Fashion-MNIST with generated pictures, against baselines",
