@@ -51,7 +51,9 @@ def read_photo_set(root: Path, name: str, split: str, side: int = SIDE) -> Photo
     rows: list[dict[str, Any]] = []
     path = root / name / f"{split}.parquet"
     found = read_rows(path, ("image", *COLUMNS[name]))
-    for row in track(found, f"{name} {split}", console=Console(stderr=True), transient=True):
+    console = Console(stderr=True)
+    quiet = not console.is_terminal
+    for row in track(found, f"{name} {split}", console=console, transient=True, disable=quiet):
         images.append(decode_rgb(row.pop("image"), SIDES.get(name, side)))
         rows.append(row)
     if not images:
