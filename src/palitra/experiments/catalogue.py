@@ -17,8 +17,8 @@ EXPERIMENTS: Final[Mapping[str, str]] = {
     "guidance": "Classifier-free guidance from none to strong",
     "semi_supervised": "A semi-supervised GAN with 100 and 1,000 labels",
     "discriminator_features": "Features of a DCGAN's discriminator against raw pixels and random weights",
-    "balance_tiles": "Balancing magnetic tile defects (30 : 1) with generated pictures, against baselines",
-    "balance_fashion_lt": "Balancing a long tail of Fashion-MNIST with generated pictures, against baselines",
+    "balance_tiles": "Balancing magnetic tile defects with generated pictures",
+    "balance_fashion_lt": "Balancing a long tail of Fashion-MNIST with generated pictures",
 }
 
 

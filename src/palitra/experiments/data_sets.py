@@ -14,7 +14,7 @@ from palitra.zoo.reading.read import read_labelled
 SetName = Literal["fashion-mnist", "cifar10"]
 SUFFIX = {"fashion-mnist": "npz", "cifar10": "parquet"}
 SIDE = 32
-TINY = 100
+TINY = 40
 
 
 def check_set(data: Path, name: SetName) -> None:
@@ -28,7 +28,7 @@ def check_set(data: Path, name: SetName) -> None:
 
 
 def read_set(data: Path, name: SetName, split: str, tiny: bool = False) -> LabelledImages:
-    """A split at 32 px: Fashion-MNIST padded from 28, CIFAR-10 as it is; `tiny` takes 100 spread over it.
+    """A split at 32 px: Fashion-MNIST padded from 28, CIFAR-10 as it is; `tiny` takes 40 spread over it.
 
     Raises:
         InputError: it is not there, or not such a set.

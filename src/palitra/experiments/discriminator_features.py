@@ -210,10 +210,10 @@ class DiscriminatorFeatures:
         return (
             f"dcgan `{s['preset']}` without classes on all training pictures of {s['set']} at 32 px, "
             f"{s['minutes']:g} minutes of processor time; activations of every convolution max-pooled to "
-            f"4 x 4 and standardised on the {used} pictures of the largest subset; linear L2-SVM, C by {FOLDS}-fold "
-            f"cross-validation on up to {SEARCHED} labels; labelled pictures drawn anew for each seed, the "
-            f"same for all kinds; accuracy on {tests} test pictures; norms of the random discriminator settled on "
-            f"training pictures"
+            f"4 x 4 and standardised on the {used} pictures of the largest subset; linear L2-SVM, C by "
+            f"{FOLDS}-fold cross-validation on up to {SEARCHED} labels; labelled pictures drawn anew for "
+            f"each seed, the same for all kinds; accuracy on {tests} test pictures; norms of the random "
+            f"discriminator settled on training pictures"
         )
 
 

@@ -53,6 +53,7 @@ def model_trial(
         "pictures": TINY_PICTURES if scope.tiny else PICTURES,
         "extractor": "random" if scope.tiny else chosen_extractor(None).name,
         "tiny": scope.tiny,
+        # what an experiment says last counts
         **more,
     }
     return Trial(name, seed, settings)

@@ -131,7 +131,7 @@ class Yardstick:
             {r.name: r.value for r in results},
             agreement,
             each,
-            self._protocol(len(fake.features)),
+            self.protocol(len(fake.features)),
             tuple(notes),
         )
 
@@ -177,7 +177,8 @@ class Yardstick:
         for score in scores:
             yield Result(score.metric, score.value, about, score.interval, score.settings)
 
-    def _protocol(self, count: int) -> str:
+    def protocol(self, count: int) -> str:
+        """How numbers of `count` pictures come about."""
         words = [
             f"{count} generated against {len(self.reference)} real pictures, "
             f"labels in the shares of the real, features of {self.extractor.name} "

@@ -1,0 +1,192 @@
+"""A semi-supervised GAN with few labels against its own discriminator learning from the labels alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from palitra.experiments.data_sets import SetName, check_set, read_splits
+from palitra.experiments.equal_time import train_for
+from palitra.experiments.page import compose, picture
+from palitra.experiments.pictures import line_plot, sheet_of
+from palitra.experiments.processor_time import ProcessorClock
+from palitra.experiments.table import Column, by_name, percent, trial_table, values_of, whole
+from palitra.experiments.trial import Findings, Kept, Place, Scope, Trial
+from palitra.zoo.backbones.discriminator import Discriminator
+from palitra.zoo.batches import Batches
+from palitra.zoo.families.adversarial import Adversarial
+from palitra.zoo.families.make import make_family
+from palitra.zoo.labelled_images import LabelledImages, hide_labels
+from palitra.zoo.models import preset
+from palitra.zoo.run_folder import load_model
+from palitra.zoo.sheets import class_sheet, write_sheet
+
+SET: SetName = "fashion-mnist"
+LABELLED = (100, 1000)
+SHARE = 8
+"""One picture in so many is a labelled one, however few there are."""
+SUPERVISED = 200_000
+ALL_LABELS = f"conditioning.labelled={10**9}"
+"""Labels are hidden here, in the data; the trainer shall hide no more."""
+METHODS = {"gan": "semi-supervised GAN", "labels": "same network, labels alone"}
+
+
+def mostly_unlabelled(data: LabelledImages, count: int, seed: int, share: int = SHARE) -> LabelledImages:
+    """All pictures, labels hidden (-1) but for `count` in all; the labelled ones come again and again.
+
+    With a hundred labels among sixty thousand pictures a batch of 64 would show one in ten steps: repeated
+    ones fill every `share`-th place instead.
+    """
+    shown = _shown(data, count, seed)
+    rows = (shown >= 0).nonzero()[:, 0]
+    wanted = len(data) // (share - 1)
+    again = rows.repeat(-(-max(0, wanted - len(rows)) // len(rows)))[: max(0, wanted - len(rows))]
+    order = torch.cat([torch.arange(len(data)), again])
+    return LabelledImages(data.images[order], shown[order], data.names)
+
+
+def learn_from_labels(
+    data: LabelledImages, size: str, seed: int, images: int, clock: ProcessorClock
+) -> Discriminator:
+    """The semi-supervised model's discriminator trained by cross-entropy on labelled pictures only."""
+    config = preset("sgan", size, ("conditioning.labelled=1", f"training.seed={seed}"))
+    model = make_family(config, data.shape, len(data.names))
+    assert isinstance(model, Adversarial)
+    network, t = model.discriminator.train(), config.training
+    optimiser = torch.optim.Adam(network.parameters(), t.learning_rate, (t.beta1, t.beta2))
+    batches = Batches(data, min(t.batch, len(data)), seed, False, torch.device("cpu"))
+    steps = max(1, images // batches.batch)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for step in range(steps):
+            for group in optimiser.param_groups:
+                # down to nothing over the second half
+                group["lr"] = t.learning_rate * min(1.0, 2 - 2 * step / steps)
+            drawn = batches.at(step)
+            logits = network(drawn.images, None).classes
+            assert logits is not None
+            optimiser.zero_grad()
+            F.cross_entropy(logits, drawn.labels).backward()
+            optimiser.step()
+            clock.tick()
+    return network.eval()
+
+
+def accuracy(network: Discriminator, test: LabelledImages) -> float:
+    """Share of test pictures whose class the network's class head sees."""
+    with torch.inference_mode():
+        seen: list[Tensor] = []
+        for some in test.images.split(500):
+            logits = network(some.float() / 127.5 - 1, None).classes
+            assert logits is not None
+            seen.append(logits.argmax(1))
+    return float((torch.cat(seen) == test.labels).double().mean())
+
+
+@dataclass(frozen=True)
+class SemiSupervised:
+    """Two methods, two counts of labels."""
+
+    name: str = "semi_supervised"
+    title: str = "A semi-supervised GAN with 100 and 1,000 labels"
+    seeds: int = 3
+    budget: float = 10.0
+
+    def trials(self, scope: Scope) -> Sequence[Trial]:
+        """A method, a count and a seed each."""
+        check_set(scope.data, SET)
+        found = []
+        for seed in range(scope.seeds):
+            for count in (20, 40) if scope.tiny else LABELLED:
+                for method in METHODS:
+                    settings = {
+                        "set": SET,
+                        "method": method,
+                        "labelled": count,
+                        "preset": "tiny" if scope.tiny else "small",
+                        "minutes": scope.budget,
+                        "tiny": scope.tiny,
+                    }
+                    found.append(Trial(f"{method}-{count}", seed, settings))
+        return found
+
+    def run(self, trial: Trial, place: Place) -> Findings:
+        """Learn with or without the unlabelled pictures, then look at the test pictures."""
+        s = trial.settings
+        train, test = read_splits(place.data, SET, s["tiny"])
+        numbers: dict[str, float | None] = {"labels": s["labelled"]}
+        pictures: dict[str, str] = {}
+        if s["method"] == "labels":
+            shown = _shown(train, s["labelled"], trial.seed)
+            few = train.rows((shown >= 0).nonzero()[:, 0])
+            images = 320 if s["tiny"] else SUPERVISED
+            network = learn_from_labels(few, s["preset"], trial.seed, images, place.clock)
+            numbers |= {"images": images, "minutes": place.clock.seconds / 60}
+        else:
+            mixed = mostly_unlabelled(train, s["labelled"], trial.seed)
+            done = train_for(
+                place, mixed, "sgan", s["preset"], (ALL_LABELS,), trial.seed, s["minutes"], s["tiny"]
+            )
+            model, _ = load_model(done.folder, "last")
+            assert isinstance(model, Adversarial)
+            network = model.discriminator
+            numbers |= {"images": done.images, "minutes": done.minutes}
+            columns = 2 if s["tiny"] else 10
+            write_sheet(place.folder / "sheet.png", class_sheet(model, columns), columns)
+            pictures = {"sheet": "sheet.png"}
+        numbers["accuracy"] = accuracy(network, test)
+        return Findings(numbers, self._protocol(trial, len(train), len(test)), {}, pictures)
+
+    def page(self, kept: Sequence[Kept], docs: Path) -> str:
+        """Accuracy by labels and method."""
+        kept = sorted(kept, key=lambda k: (k.trial.settings["labelled"], k.trial.name, k.trial.seed))
+        titles = {
+            k.trial.name: f"{METHODS[k.trial.settings['method']]}, {k.trial.settings['labelled']:,} labels"
+            for k in kept
+        }
+        columns = [
+            Column("accuracy", "accuracy", percent),
+            Column("pictures seen", "images", whole),
+            Column("minutes", "minutes"),
+        ]
+        lines: dict[str, list[list[float]]] = {}
+        for group in by_name(kept).values():
+            values, s = values_of(group, "accuracy"), group[0].trial.settings
+            if values:
+                point = [s["labelled"], 100 * sum(values) / len(values)]
+                lines.setdefault(METHODS[s["method"]], []).append(point)
+        file = line_plot(
+            lines, docs / f"{self.name}-plot.webp", "labels in all", "accuracy, %", log_x=True, marks=True
+        )
+        parts = ["\n".join(trial_table(kept, columns, "method", titles)), picture("accuracy by labels", file)]
+        drawn = [k for k in kept if k.findings.pictures]
+        sheet = sheet_of(drawn[-1], docs / f"{self.name}-sheet.webp") if drawn else None
+        if sheet:
+            words = "Drawn with the most labels, a class a row, chosen by its own class head:"
+            parts += [words, picture("sheet", sheet)]
+        asked = (
+            "Do sixty thousand pictures without labels help a small network that has 100 or 1,000 labels in "
+            "all, by way of a GAN whose discriminator names the classes (arXiv 1606.01583, 1606.03498)?"
+        )
+        return compose(self, kept, asked, parts)
+
+    def _protocol(self, trial: Trial, train: int, test: int) -> str:
+        s = trial.settings
+        return (
+            f"sgan `{s['preset']}` on {s['set']} at 32 px, {s['minutes']:g} minutes of processor time, "
+            f"{train} pictures, one of {SHARE} shown being labelled; labels alone: its discriminator by "
+            f"cross-entropy for {SUPERVISED} pictures; the same labelled pictures for both, equally many of "
+            f"every class, drawn by the seed; last weights, {test} test pictures, no choice made by them"
+        )
+
+
+def _shown(data: LabelledImages, count: int, seed: int) -> Tensor:
+    return hide_labels(data.labels, max(1, count // len(data.names)), len(data.names), seed)
+
+
+EXPERIMENT = SemiSupervised()
