@@ -13,6 +13,7 @@ from palitra.zoo.labelled_images import LabelledImages, check_classes
 from palitra.zoo.reading.arrays import read_npz
 from palitra.zoo.reading.decode import Decoded
 from palitra.zoo.reading.folder import read_folder
+from palitra.zoo.reading.hub_set import MARK, HubSet, fetch_hub_set
 from palitra.zoo.reading.size import Fit, fit_to, unify, with_channels
 from palitra.zoo.reading.table import read_csv, read_parquet
 
@@ -26,10 +27,10 @@ def read_labelled(
     label_column: str = "label",
     per_class: int = 2,
 ) -> LabelledImages:
-    """Read a folder per class, a CSV, a parquet file (or a folder of them), or an npz file.
+    """Read a folder per class, a CSV, a parquet file (or a folder of them), an npz file, or a set of the hub.
 
     Args:
-        path: where the set lies.
+        path: where the set lies, or `hub:OWNER/NAME[:SPLIT]`.
         size: height and width to bring the pictures to; needed when theirs differ.
         channels: 1 or 3 to convert to; the pictures' own when not given.
         fit: `crop` and resize, or `pad`.
@@ -38,16 +39,25 @@ def read_labelled(
 
     Raises:
         InputError: nothing readable there; the sentence names what is wrong and where.
+        ModelNotFoundError: the hub does not have the set or cannot be reached.
     """
-    if not path.exists():
-        raise InputError(f"`data` must name a folder, CSV, parquet or npz file, got {path} where nothing is")
+    of_hub = str(path).startswith(MARK)
+    if not of_hub and not path.exists():
+        raise InputError(
+            f"`data` must name a folder, CSV, parquet or npz file or hub:OWNER/NAME, "
+            f"got {path} where nothing is"
+        )
     suffix = path.suffix.lower()
-    if suffix == ".npz":
+    if suffix == ".npz" and not of_hub:
         found = read_npz(path)
         images = found.images if size is None else fit_to(found.images, size, fit)
         found = replace(found, images=images if channels is None else with_channels(images, channels))
     else:
-        decoded = _decoded(path, suffix, label_column)
+        decoded = (
+            read_parquet(fetch_hub_set(HubSet.parse(str(path))), label_column)
+            if of_hub
+            else _decoded(path, suffix, label_column)
+        )
         names, labels = number_labels(decoded.labels)
         images = unify(decoded.pictures, size, channels, fit)
         found = LabelledImages(images, labels, names, tuple(decoded.skipped))
