@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from palitra.version import __version__
 
 if TYPE_CHECKING:
-    from palitra.studio import Studio, load
+    from palitra.studio import ClassGenerator, Studio, load, load_classes
 
-__all__ = ["Studio", "__version__", "load"]
+__all__ = ["ClassGenerator", "Studio", "__version__", "load", "load_classes"]
 
 
 def __getattr__(name: str) -> Any:
     """Import torch only when a model is wanted."""
-    if name in ("Studio", "load"):
+    if name in ("ClassGenerator", "Studio", "load", "load_classes"):
         from palitra import studio
 
         return getattr(studio, name)

@@ -81,10 +81,11 @@ class Event:
 
 
 def _body(
-    recipe: str, prompt: str, inputs: Mapping[str, str], consent: bool, fields: Mapping[str, Any]
+    recipe: str, prompt: str | None, inputs: Mapping[str, str], consent: bool, fields: Mapping[str, Any]
 ) -> dict[str, Any]:
+    words = {} if prompt is None else {"prompt": prompt}
     agreed = {"consent": True} if consent else {}
-    return {"recipe": recipe, "prompt": prompt, "inputs": dict(inputs), **agreed, **fields}
+    return {"recipe": recipe, **words, "inputs": dict(inputs), **agreed, **fields}
 
 
 def _check(answer: httpx.Response) -> httpx.Response:
@@ -153,14 +154,14 @@ class Client:
     def submit(
         self,
         recipe: str,
-        prompt: str,
+        prompt: str | None = None,
         *,
         inputs: Mapping[str, str] | None = None,
         consent: bool = False,
         idempotency_key: str | None = None,
         **fields: Any,
     ) -> Job:
-        """Hand in a job; `fields` are the recipe's, `inputs` file ids by name.
+        """Hand in a job; `fields` are the recipe's, `inputs` file ids by name, `prompt` where it has words.
 
         `consent` says that the people in the photos among the inputs agree; without it such a job is refused.
         """
@@ -175,6 +176,14 @@ class Client:
     def sketch(self, image: Path | str | bytes, prompt: str, **fields: Any) -> Job:
         """A job from a sketch and words."""
         return self.submit("sketch_to_image", prompt, inputs={"sketch": self.upload(image)}, **fields)
+
+    def classes(self, label: str = "all", n: int = 10, **fields: Any) -> Job:
+        """A job for a sheet of a model's classes; `model` by name, else the service's first."""
+        return self.submit("classes", None, label=label, n=n, **fields)
+
+    def archive(self, job: str) -> bytes:
+        """All pictures of a job as a zip archive, parts of a sheet in a folder of their class."""
+        return _check(self.http.get(f"/v1/jobs/{job}/zip")).content
 
     def job(self, job: str) -> Job:
         """How a job is."""
@@ -261,7 +270,7 @@ class AsyncClient:
     async def submit(
         self,
         recipe: str,
-        prompt: str,
+        prompt: str | None = None,
         *,
         inputs: Mapping[str, str] | None = None,
         consent: bool = False,
@@ -272,6 +281,10 @@ class AsyncClient:
         headers = {"idempotency-key": idempotency_key} if idempotency_key else {}
         body = _body(recipe, prompt, inputs or {}, consent, fields)
         return Job.of(_check(await self.http.post("/v1/jobs", json=body, headers=headers)).json())
+
+    async def archive(self, job: str) -> bytes:
+        """All pictures of a job as a zip archive."""
+        return _check(await self.http.get(f"/v1/jobs/{job}/zip")).content
 
     async def job(self, job: str) -> Job:
         """How a job is."""

@@ -15,6 +15,7 @@ from palitra.models.device import choose_device, choose_dtype
 from palitra.models.edge_predictor_files import load_edge_predictor
 from palitra.models.text_to_image import TextToImage, load_folder
 from palitra.models.zoo import home, resolve
+from palitra.recipes.class_conditional import ClassGenerator, load_classes
 from palitra.recipes.picture import Run
 from palitra.recipes.sketch_codec import unpack_sketch
 from palitra.recipes.sketch_to_image import sketch_to_image
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from palitra.models.edge_predictor import EdgePredictor
     from palitra.recipes.generate import OnPicture
 
+__all__ = ["ClassGenerator", "Studio", "load", "load_classes"]
 Source = str | Path | bytes | BinaryIO
 EMBEDDED = Path(__file__).parent / "weights"
 

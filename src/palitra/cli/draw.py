@@ -118,6 +118,9 @@ def again(
     from palitra.data.picture_files import read_recipe
 
     recipe = read_recipe(file)
+    if recipe.get("params", {}).get("recipe") == "classes":
+        _class_again(recipe, out, device, as_json)
+        return
     with Session(out, quiet=as_json, name=file.stem) as session:
         studio = session.load(str(recipe.get("model", "mini")), device, predictor)
         steps = int(recipe.get("params", {}).get("steps", 30))
@@ -125,6 +128,18 @@ def again(
         for picture in run.pictures:
             session.save(picture)
         _report(session.files, run, None, as_json)
+
+
+def _class_again(recipe: dict[str, Any], out: Path, device: str, as_json: bool) -> None:
+    from palitra.recipes.class_conditional import load_classes, repeat_picture
+    from palitra.spec.build import build
+    from palitra.spec.classes import ClassesParams
+
+    params = build(ClassesParams, recipe["params"])
+    picture = repeat_picture(load_classes(params.model, device), recipe, params)
+    path = picture.save(out / picture.place())
+    told = json.dumps({"files": [str(path)], "seeds": [picture.seed]}, ensure_ascii=False)
+    sys.stdout.write(f"{told}\n" if as_json else f"{path}  (seed {picture.seed})\n")
 
 
 def _report(files: list[Path], run: Run, sheet: Path | None, as_json: bool) -> None:

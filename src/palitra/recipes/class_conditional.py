@@ -20,7 +20,8 @@ from palitra.errors import Cancelled, InputError
 from palitra.models.device import choose_device
 from palitra.recipes.generate import memory_words, seeds_of
 from palitra.recipes.picture import Picture, Run
-from palitra.spec.classes import ClassesParams
+from palitra.spec.build import build
+from palitra.spec.classes import ALL, ClassesParams
 from palitra.version import __version__
 from palitra.zoo.embedded import ClassModel, find_class_model
 from palitra.zoo.families.family import Drawing, Family
@@ -40,6 +41,15 @@ class ClassGenerator:
     family: Family
     device: torch.device
     fingerprint: str
+
+    def draw(self, label: str = ALL, n: int = 10, **params: Any) -> Run:
+        """`n` pictures of a class or of each; `params` are the other fields of `ClassesParams`.
+
+        Raises:
+            InputError, ComposeError: what this model cannot do.
+        """
+        values = {"model": self.about.name, "label": label, "n": n, **params}
+        return draw_classes(self, build(ClassesParams, values))
 
     def weigh(self) -> int:
         """Bytes of its parameters."""

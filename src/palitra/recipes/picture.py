@@ -28,6 +28,10 @@ class Picture:
     kind: Kind = "picture"
     name: str = ""
 
+    def place(self, stem: str = "picture") -> str:
+        """Its file within a folder, as `file_of` says."""
+        return file_of(self.kind, self.name, self.seed, stem)
+
     def save(self, path: str | Path) -> Path:
         """Write a PNG that carries its recipe; a taken name gets a number. Returns the path written."""
         free = unique_path(Path(path))
@@ -64,4 +68,4 @@ class Run:
 
     def save(self, folder: str | Path, name: str = "picture") -> list[Path]:
         """Write every picture as `folder/name-SEED.png`; a sheet and its parts as `file_of` says."""
-        return [p.save(Path(folder) / file_of(p.kind, p.name, p.seed, name)) for p in self.pictures]
+        return [p.save(Path(folder) / p.place(name)) for p in self.pictures]

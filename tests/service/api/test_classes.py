@@ -10,6 +10,7 @@ from PIL import Image
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
+from palitra.client import Client
 from palitra.errors import InputError, NotFoundError
 from palitra.recipes.class_conditional import draw_classes, load_classes
 from palitra.service.api.app import create_app
@@ -171,6 +172,17 @@ def test_a_job_of_words_has_an_archive_too(client, app):
         told = ended(client, answer.json()["id"])
     with zipfile.ZipFile(io.BytesIO(client.get(f"/v1/jobs/{told['id']}/zip").content)) as archive:
         assert archive.namelist() == ["picture-4.png", "picture-5.png"]
+
+
+def test_the_client_draws_classes_and_takes_the_archive(client, worker):
+    palitra = Client()
+    palitra.http.close()
+    palitra.http = client
+    job = palitra.classes("dark", 2, model="cdm", steps=2)
+    ended(client, job.id, 60)
+    with zipfile.ZipFile(io.BytesIO(palitra.archive(job.id))) as archive:
+        assert [name.split("/")[0] for name in archive.namelist()] == ["sheet.png", "dark", "dark"]
+    assert [image.seed for image in palitra.job(job.id).images] == [job.raw["params"]["seed"]]
 
 
 @pytest.mark.parametrize(
