@@ -11,7 +11,7 @@ import typer
 app = typer.Typer(
     help="Generative models of your own classes: train, sample, evaluate, compare.", no_args_is_help=True
 )
-Data = Annotated[Path, typer.Argument(help="A folder per class, a CSV, parquet or npz file, or hub:OWNER/NAME.")]
+Data = Annotated[Path, typer.Argument(help="A folder per class, CSV, parquet, npz, or hub:OWNER/NAME.")]
 Size = Annotated[int | None, typer.Option(help="Side to bring the pictures to, such as 28, 32, 64, 96.")]
 Channels = Annotated[int | None, typer.Option(help="1 or 3 channels (default: the pictures' own).")]
 Fit = Annotated[str, typer.Option(help="crop (and resize), or pad smaller pictures.")]
