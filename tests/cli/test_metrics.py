@@ -60,7 +60,7 @@ def test_lines_never_say_fid_alone(sets, monkeypatch, capsys):
         (["--extractor", "eye=nowhere"], "`extractor` eye must be a folder that `palitra train eye` wrote"),
         (
             ["--extractor", "inception"],
-            "`extractor` inception is not on this machine: put the published weights",
+            "`extractor` inception is not on this machine: run `palitra models pull inception`",
         ),
         (["--resize", "lanczos"], "`resize` must be one of clean, tf1, torch, got lanczos"),
         (["--metric", "lpips"], "`metrics` must be of fid"),

@@ -7,6 +7,7 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection, Dinov2
 
 from palitra.errors import InputError, ModelNotFoundError, WeightsError
 from palitra.metrics.extractors import Extracted, Extractor, load_extractor
+from palitra.models.arcface import ArcFace
 from palitra.models.inception import Inception
 
 
@@ -101,21 +102,34 @@ def test_broken_numbers_are_named():
         broken(images(4))
 
 
+def test_published_face_network_from_a_local_file(tmp_path):
+    torch.manual_seed(0)
+    network = ArcFace((1, 1, 1, 1)).eval()
+    save_file(network.state_dict(), tmp_path / "w.safetensors")
+    extractor = load_extractor("arcface", tmp_path / "w.safetensors")
+    with torch.no_grad():
+        expected = network(images(112))
+    assert extractor.size == 112
+    assert torch.allclose(extractor(images(112)).features, expected, atol=1e-5)
+
+
 def test_what_is_not_here_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("PALITRA_HOME", str(tmp_path))
     with pytest.raises(
-        InputError, match="`extractor` must be one of inception, dinov2, clip, random, eye, got vgg"
+        InputError, match=r"`extractor` must be one of inception, dinov2, clip, vgg16, .* got vgg"
     ):
         load_extractor("vgg")
-    for name in ("inception", "dinov2", "clip"):
+    for name in ("inception", "dinov2", "clip", "vgg16", "facenet", "arcface"):
         with pytest.raises(
-            ModelNotFoundError, match=f"`extractor` {name} is not on this machine: put .* at "
+            ModelNotFoundError,
+            match=f"`extractor` {name} is not on this machine: run `palitra models .* put .* at ",
         ):
             load_extractor(name)
     with pytest.raises(ModelNotFoundError, match="`extractor` eye must be a folder that `palitra train eye`"):
         load_extractor("eye", tmp_path)
     with pytest.raises(InputError, match="`weights` must be absent"):
         load_extractor("random", tmp_path)
-    (tmp_path / "config.json").write_text("{}")
+    for file in ("config.json", "preprocessor_config.json", "model.safetensors"):
+        (tmp_path / file).write_text("{}")
     with pytest.raises(WeightsError, match="must be a model folder with safetensors"):
         load_extractor("dinov2", tmp_path)

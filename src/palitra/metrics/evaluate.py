@@ -11,7 +11,7 @@ import torch
 
 from palitra.data.image_sets import ImageSet
 from palitra.errors import InputError
-from palitra.metrics.extractors import Extractor
+from palitra.metrics.extractor import Extractor
 from palitra.metrics.one_pass import extract
 from palitra.metrics.reference import Features
 from palitra.metrics.result import Protocol, Result

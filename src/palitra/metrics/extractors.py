@@ -1,4 +1,4 @@
-"""Networks whose features are compared, by name: inception, dinov2, clip, random, eye.
+"""Networks whose features are compared, by name: eye, inception, vgg16, dinov2, clip and others.
 
 A score belongs to its extractor. Only the published Inception's may be called FID without a suffix.
 Weights come from local safetensors only; nothing is downloaded here.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -16,53 +15,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from palitra.errors import InputError, ModelNotFoundError, WeightsError
+from palitra.metrics.extractor import PUBLISHED, Extracted, Extractor, Factory
+from palitra.metrics.published_extractors import arcface, facenet, vgg16
 from palitra.models.eye import FOLDER, load_eye
 from palitra.models.inception import SIZE, load_inception
+from palitra.models.metric_weights_files import located
 from palitra.models.weights import FileHashes, find_weights, read_json, shown
-from palitra.models.zoo import home
+
+__all__ = ["Extracted", "Extractor", "load_extractor"]
 
 RANDOM_SIZE = 32
 RANDOM_WIDTHS = (32, 64, 128)
-FILES = {"inception": "inception.safetensors", "dinov2": "config.json", "clip": "config.json"}
-PUBLISHED = "inception"
-
-
-@dataclass(frozen=True, eq=False)
-class Extracted:
-    """`features` (B, D) float32 and, where the network has classes, `logits` (B, C)."""
-
-    features: Tensor
-    logits: Tensor | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Extractor:
-    """A network as a function of images (B, 3, size, size) in [0, 255].
-
-    `weights` is the SHA-256 (hex) of its weights: results of other weights are not comparable.
-    """
-
-    name: str
-    size: int
-    weights: str
-    run: Callable[[Tensor], Extracted]
-    device: torch.device
-
-    def __call__(self, images: Tensor) -> Extracted:
-        """Features of resized images, on the CPU in float32.
-
-        Raises:
-            InputError: the network gives NaN or infinity.
-        """
-        with torch.inference_mode():
-            found = self.run(images.to(self.device))
-        features = found.features.float().cpu()
-        if not torch.isfinite(features).all():
-            raise InputError(f"`extractor` must give finite features, got NaN or infinity from {self.name}")
-        return Extracted(features, None if found.logits is None else found.logits.float().cpu())
-
-
-Factory = Callable[[Path | None, torch.device], Extractor]
 
 
 def load_extractor(
@@ -74,7 +37,7 @@ def load_extractor(
     """An extractor by name.
 
     Args:
-        name: inception, dinov2, clip, random, eye, or a key of `more`.
+        name: inception, vgg16, dinov2, clip, facenet, arcface, random, eye, or a key of `more`.
         weights: its safetensors file or folder; by default in the models' home folder.
         device: where it runs.
         more: further extractors by name, before the known ones.
@@ -88,6 +51,9 @@ def load_extractor(
         "inception": _inception,
         "dinov2": _dinov2,
         "clip": _clip,
+        "vgg16": vgg16,
+        "facenet": facenet,
+        "arcface": arcface,
         "random": _random,
         "eye": _eye,
         **(more or {}),
@@ -97,23 +63,8 @@ def load_extractor(
     return known[name](weights, torch.device(device))
 
 
-def _place(name: str, weights: Path | None) -> Path:
-    """Where the files are, or a sentence on where they belong."""
-    default = home() / "models" / name
-    path = weights or (default / FILES[name] if name == "inception" else default)
-    there = path.is_file() if name == "inception" else (path / FILES[name]).is_file()
-    if not there:
-        what = (
-            "the published weights as safetensors"
-            if name == "inception"
-            else "the model's folder with config.json, preprocessor_config.json and model.safetensors"
-        )
-        raise ModelNotFoundError(f"`extractor` {name} is not on this machine: put {what} at {path}")
-    return path
-
-
 def _inception(weights: Path | None, device: torch.device) -> Extractor:
-    path = _place("inception", weights)
+    path = located("inception", weights)
     network = load_inception(path, device).fold()
 
     def run(images: Tensor) -> Extracted:
@@ -124,7 +75,7 @@ def _inception(weights: Path | None, device: torch.device) -> Extractor:
 
 def _dinov2(weights: Path | None, device: torch.device) -> Extractor:
     """The class token after the last norm."""
-    path = _place("dinov2", weights)
+    path = located("dinov2", weights)
     from transformers import AutoModel
 
     network = _from_folder(AutoModel, path).to(device).eval()
@@ -133,7 +84,7 @@ def _dinov2(weights: Path | None, device: torch.device) -> Extractor:
 
 def _clip(weights: Path | None, device: torch.device) -> Extractor:
     """The projected image embedding."""
-    path = _place("clip", weights)
+    path = located("clip", weights)
     from transformers import CLIPVisionModelWithProjection
 
     network = _from_folder(CLIPVisionModelWithProjection, path).to(device).eval()

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from palitra.data.image_sets import ImageSet, LabelledImage
 from palitra.errors import InputError
-from palitra.metrics.extractors import Extractor
+from palitra.metrics.extractor import Extractor
 from palitra.metrics.reference import Features, load_features, reference_key, save_features
 from palitra.metrics.resize import resize
 

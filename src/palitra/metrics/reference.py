@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from palitra.errors import DiskError
-from palitra.metrics.extractors import Extractor
+from palitra.metrics.extractor import Extractor
 
 VERSION = 1
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from palitra.metrics.bootstrap import Interval
-from palitra.metrics.extractors import PUBLISHED
+from palitra.metrics.extractor import PUBLISHED
 
 
 @dataclass(frozen=True)

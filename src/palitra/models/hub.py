@@ -142,6 +142,36 @@ def download(hub: Hub, hub_id: str, revision: str | None, folder: Path, by_hand:
     return folder
 
 
+def fetch_files(
+    hub: Hub,
+    hub_id: str,
+    revision: str | None,
+    wanted: Sequence[HubFile],
+    folder: Path,
+    by_hand: str,
+) -> dict[str, HubFile]:
+    """Fetch named files into `folder`; returns what they must be, a hash in `wanted` before the hub's.
+
+    Raises:
+        ModelNotFoundError: no such repository, or no network; `by_hand` says what to do instead.
+        WeightsError: the repository lacks a file.
+        DiskError: the folder cannot be written.
+    """
+    try:
+        repository = hub.look(hub_id, revision)
+        held = {f.name: f for f in repository.files}
+        for file in wanted:
+            if file.name not in held:
+                raise WeightsError(f"`model` must have {file.name}, and {hub_id} has not")
+        folder.mkdir(parents=True, exist_ok=True)
+        hub.fetch(repository, [f.name for f in wanted], folder)
+    except OSError as error:
+        if error.errno in _DISK_FAULTS:
+            raise DiskError(f"`{folder}` cannot be written: {error.strerror or error}") from error
+        raise ModelNotFoundError(f"the hub cannot be reached for {hub_id}: {by_hand}") from error
+    return {f.name: f if f.sha256 else held[f.name] for f in wanted}
+
+
 def choose_files(repository: Repository) -> list[str]:
     """The files to fetch: every part's config and weights, float16 before float32, and the texts.
 
