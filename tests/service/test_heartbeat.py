@@ -190,3 +190,20 @@ def test_an_asked_worker_finishes_what_fits_into_its_grace(store, start):
     worker.terminate()
     assert worker.wait(30) == 0
     assert store.get("ann", job.id).state == "done"
+
+
+def test_who_lives_is_told_by_the_databases_clock(engine, store, monkeypatch):
+    """A host whose clock runs an hour ahead or behind sees the same workers as the others."""
+    from palitra.service.jobs.place import place_of
+    from palitra.service.workers.heartbeat import living_workers
+
+    beat(engine, "a", "cpu", [])
+    job = store.put("ann", wish())
+    if engine.dialect.name == "postgresql":  # SQLite's clock is its host's
+        now = time.time
+        monkeypatch.setattr(time, "time", lambda: now() + 3600)
+    with engine.connect() as connection:
+        assert living_workers(connection, 30) == 1
+    assert place_of(engine, job).eta_s is not None
+    age(engine, "a", 31)
+    assert place_of(engine, job).eta_s is None

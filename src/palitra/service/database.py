@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 
 from palitra.service.migrations import migrate_tables
@@ -33,8 +33,14 @@ def open_database(url: str) -> Engine:
         _keep_log_ahead(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
+        # its own knows Latin letters only
+        connection.create_function("lower", 1, _lower, deterministic=True)
 
     return engine
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _keep_log_ahead(connection: sqlite3.Connection) -> None:
@@ -49,6 +55,13 @@ def _keep_log_ahead(connection: sqlite3.Connection) -> None:
             time.sleep(0.02)
         else:
             return
+
+
+def database_time(connection: Connection) -> float:
+    """UTC seconds by the database's clock: hosts whose clocks differ agree on who is silent or late."""
+    if connection.dialect.name == "sqlite":
+        return time.time()  # the file's host is our host
+    return float(connection.scalar(select(func.extract("epoch", func.clock_timestamp()))) or 0)
 
 
 def migrate(engine: Engine, url: str) -> None:

@@ -52,3 +52,11 @@ def test_a_deleted_picture_is_gone(client, images):
     assert client.delete(f"/v1/images/{images[0]}").status_code == 204
     assert client.get(f"/v1/images/{images[0]}").status_code == 404
     assert client.get(f"/v1/images/{images[1]}").status_code == 200
+
+
+@pytest.mark.parametrize(("search", "found"), [("кот", 1), ("КОТ В ШЛЯПЕ", 1), ("ЁЖ", 0), ("CAT", 1)])
+def test_search_knows_no_case_in_any_alphabet(client, worker, search, found):
+    for prompt in ("Кот в Шляпе", "a Cat"):
+        ended(client, hand_in(client, prompt=prompt, n=1))
+    told = client.get("/v1/images", params={"search": search}).json()["images"]
+    assert len(told) == found

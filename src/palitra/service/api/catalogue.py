@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -14,7 +13,9 @@ from palitra.models.zoo import describe_models
 from palitra.service.api.class_offer import RECIPE as CLASSES
 from palitra.service.api.class_offer import offered_schema
 from palitra.service.api.context import CallerDep, OperatorDep, ServiceDep
-from palitra.service.tables import JOBS, WORKERS
+from palitra.service.database import database_time
+from palitra.service.tables import JOBS
+from palitra.service.workers.heartbeat import living_workers
 from palitra.spec.build import RECIPES
 from palitra.spec.presets import PRESETS
 from palitra.version import __version__
@@ -110,8 +111,7 @@ def healthz() -> dict[str, str]:
 def readyz(service: ServiceDep) -> JSONResponse:
     """The database answers and a worker lives."""
     with service.engine.connect() as connection:
-        fresh = WORKERS.c.beat_at > time.time() - service.settings.dead_after_s
-        workers = connection.scalar(select(func.count()).where(fresh)) or 0
+        workers = living_workers(connection, service.settings.dead_after_s)
     status = "ready" if workers else "no worker"
     return JSONResponse({"status": status, "workers": workers}, 200 if workers else 503)
 
@@ -128,8 +128,7 @@ def metrics(service: ServiceDep, caller: OperatorDep) -> Response:
     with service.engine.connect() as connection:
         for state, count in connection.execute(select(JOBS.c.state, func.count()).group_by(JOBS.c.state)):
             jobs.labels(state).set(count)
-        fresh = WORKERS.c.beat_at > time.time() - service.settings.dead_after_s
-        workers.set(connection.scalar(select(func.count()).where(fresh)) or 0)
+        workers.set(living_workers(connection, service.settings.dead_after_s))
         first = connection.scalar(select(func.min(JOBS.c.created_at)).where(JOBS.c.state == "queued"))
-    oldest.set(time.time() - first if first else 0)
+        oldest.set(database_time(connection) - first if first else 0)
     return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from fastapi import APIRouter
 from pydantic import BaseModel
 from sqlalchemy import func, select
@@ -11,7 +9,8 @@ from sqlalchemy import func, select
 from palitra.service.api.context import CallerDep, OperatorDep, Service, ServiceDep
 from palitra.service.audit import record
 from palitra.service.jobs.pause import is_paused, set_paused
-from palitra.service.tables import JOBS, WORKERS
+from palitra.service.tables import JOBS
+from palitra.service.workers.heartbeat import living_workers
 
 router = APIRouter(prefix="/v1/queue", tags=["queue"])
 
@@ -51,8 +50,7 @@ def _view(service: Service) -> QueueView:
     with service.engine.connect() as connection:
         states = select(JOBS.c.state, func.count()).where(JOBS.c.state.in_(("queued", "running")))
         counts = {row[0]: row[1] for row in connection.execute(states.group_by(JOBS.c.state))}
-        fresh = WORKERS.c.beat_at > time.time() - service.settings.dead_after_s
-        workers = connection.scalar(select(func.count()).where(fresh)) or 0
+        workers = living_workers(connection, service.settings.dead_after_s)
     paused = is_paused(service.engine)
     return QueueView(
         queued=counts.get("queued", 0), running=counts.get("running", 0), workers=workers, paused=paused

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from palitra.service.jobs.job import Job
-from palitra.service.tables import JOBS, TIMINGS, WORKERS
+from palitra.service.tables import JOBS, TIMINGS
+from palitra.service.workers.heartbeat import living_workers
 
 FRESH_S = 30.0
 UNKNOWN_S = 10.0
@@ -30,7 +30,7 @@ def place_of(engine: Engine, job: Job) -> Place:
     Cost: three queries over the waiting jobs, which are bounded.
     """
     with engine.connect() as connection:
-        workers = _workers(connection)
+        workers = living_workers(connection, FRESH_S)
         if job.state == "running":
             left = 1 - job.done / max(1, job.total)
             seconds = left * _seconds(connection, job.cost_key) * _pictures(job)
@@ -69,11 +69,6 @@ def learn_time(engine: Engine, cost_key: str, seconds: float) -> None:
             .where(TIMINGS.c.cost_key == cost_key)
             .values(seconds=moved, count=TIMINGS.c.count + 1)
         )
-
-
-def _workers(connection: Connection) -> int:
-    fresh = select(func.count()).where(WORKERS.c.beat_at > time.time() - FRESH_S)
-    return connection.scalar(fresh) or 0
 
 
 def _seconds(connection: Connection, cost_key: str) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
@@ -15,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, 
 from sqlalchemy.exc import IntegrityError
 
 from palitra.errors import BusyError, ConflictError, InputError, NotFoundError
+from palitra.service.database import database_time
 from palitra.service.files.blobs import is_name
 from palitra.service.files.naming import lock_names
 from palitra.service.jobs.consent import checked_consent
@@ -68,7 +68,7 @@ class JobStore:
         params = recipe_params(values)
         inputs = self._inputs(params, request.get("inputs") or {})
         admit(inputs.values())
-        job = _row(owner, params, inputs, self.settings.deadline_s)
+        job = _row(owner, params, inputs)
         job["consent"] = checked_consent(job["recipe"], inputs, request.get("consent"))
         job |= {"priority": priority, "idempotency_key": idempotency_key, "request_hash": digest}
         job["retry_of"] = retry_of
@@ -76,6 +76,8 @@ class JobStore:
             with self.engine.begin() as connection:
                 self._check_files(connection, owner, inputs)
                 self._check_room(connection, owner)
+                now = database_time(connection)
+                job |= {"created_at": now, "deadline_at": now + self.settings.deadline_s}
                 connection.execute(insert(JOBS).values(**job))
                 append_event(connection, job["id"], "state", {"state": "queued"})
                 self.client.enqueue_in_transaction(
@@ -220,7 +222,12 @@ def end_job(
         changed = connection.execute(
             update(JOBS)
             .where(JOBS.c.id == job, JOBS.c.state.in_(OPEN), true() if mine is None else mine)
-            .values(state=state, finished_at=time.time(), error_code=code, error=error and error[:1000])
+            .values(
+                state=state,
+                finished_at=database_time(connection),
+                error_code=code,
+                error=error and error[:1000],
+            )
         ).rowcount
         if not changed:
             return False
@@ -229,8 +236,7 @@ def end_job(
     return True
 
 
-def _row(owner: str, params: RecipeParams, inputs: dict[str, str], deadline_s: float) -> dict[str, Any]:
-    now = time.time()
+def _row(owner: str, params: RecipeParams, inputs: dict[str, str]) -> dict[str, Any]:
     return {
         "id": str(uuid4()),
         "owner": owner,
@@ -240,8 +246,6 @@ def _row(owner: str, params: RecipeParams, inputs: dict[str, str], deadline_s: f
         "batch_key": batch_key(params),
         "cost_key": cost_key(params),
         "state": "queued",
-        "created_at": now,
-        "deadline_at": now + deadline_s,
         "crashes": 0,
         "done": 0,
         "total": params.work(),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection
 
 from sqlalchemy import Connection, Engine, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from palitra.service.database import database_time
 from palitra.service.jobs.events import append_event
 from palitra.service.tables import JOBS, WORKERS
 
@@ -30,6 +30,12 @@ def is_alive(engine: Engine, worker: str, after_s: float) -> bool:
     with engine.connect() as connection:
         at = connection.scalar(select(WORKERS.c.beat_at).where(WORKERS.c.id == worker))
         return at is not None and at >= database_time(connection) - after_s
+
+
+def living_workers(connection: Connection, after_s: float) -> int:
+    """How many workers have a heartbeat younger than `after_s`."""
+    since = database_time(connection) - after_s
+    return connection.scalar(select(func.count()).where(WORKERS.c.beat_at >= since)) or 0
 
 
 def retire(engine: Engine, worker: str) -> None:
@@ -72,10 +78,3 @@ def bury(engine: Engine, dead: str, after_s: float) -> None:
     with engine.begin() as connection:
         since = database_time(connection) - after_s
         connection.execute(delete(WORKERS).where(WORKERS.c.id == dead, WORKERS.c.beat_at < since))
-
-
-def database_time(connection: Connection) -> float:
-    """UTC seconds by the database's clock: hosts whose clocks differ agree on who is silent."""
-    if connection.dialect.name == "sqlite":
-        return time.time()  # the file's host is our host
-    return float(connection.scalar(select(func.extract("epoch", func.clock_timestamp()))) or 0)

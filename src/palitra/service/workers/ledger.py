@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from palitra.data.picture_files import encode_picture
 from palitra.recipes.picture import Picture
+from palitra.service.database import database_time
 from palitra.service.files.blobs import BlobStore
 from palitra.service.files.marks import Marks
 from palitra.service.files.naming import name_bytes
@@ -47,8 +48,9 @@ class Ledger:
 
         Returns those that began; not among them: ended ones, and ones that another worker runs.
         """
-        now, begun = time.time(), {}
+        begun = {}
         with self.engine.begin() as connection:
+            now = database_time(connection)
             for job in jobs:
                 fence = secrets.token_hex(8)
                 changed = connection.execute(
@@ -167,7 +169,7 @@ class Ledger:
         fences = dict(self._fences)  # before we look: a job that begins meanwhile is not taken for lost
         with self.engine.connect() as connection:
             rows = connection.execute(wanted).all()
-        now = time.time()
+            now = database_time(connection)
         late = {row.id for row in rows if row.deadline_at < now}
         for job in late:
             self.end(job, "failed", "deadline", "the job was not done by its deadline")

@@ -24,6 +24,7 @@ from palitra.service.settings import Settings
 from palitra.service.workers.desk import Desk, Painter
 from palitra.service.workers.heartbeat import beat, bury, release, retire, silent_workers
 from palitra.service.workers.ledger import Ledger
+from palitra.service.workers.number import hold_number
 
 LOG = logging.getLogger("palitra.worker")
 TIDY_S = 3600.0
@@ -55,6 +56,7 @@ class Worker:
         self.settings, self.id = settings, worker_id(number)
         self.engine = open_database(settings.database_url)
         migrate(self.engine, settings.database_url)
+        self._number = hold_number(self.engine, self.id, number)
         self.blobs = BlobStore(settings.store_url)
         self.painter = screened(factory(settings, self.blobs), settings)
         self.ledger = Ledger(self.engine, self.blobs, self.id, Marks.of(settings))
