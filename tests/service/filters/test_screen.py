@@ -41,6 +41,14 @@ def test_a_refused_picture_is_kept_nowhere_and_fails_its_job_alone(store, work, 
     assert len([p for p in settings.folder.rglob("*") if len(p.name) == 64]) == 2
 
 
+def test_mates_of_a_refused_picture_are_drawn_once(store, work, desk):
+    jobs = [store.put(owner, wish(seed=seed)) for owner, seed in (("ann", 4), ("bob", 5), ("cyd", 6))]
+    work(*jobs)
+    drawn = [job for batch in desk.painter.painter.batches for job in batch]
+    assert sorted(drawn) == sorted(job.id for job in jobs)
+    assert [store.get(job.owner, job.id).state for job in jobs] == ["done", "failed", "done"]
+
+
 def test_there_are_no_previews(store, work, engine):
     job = store.put("ann", wish(prompt="slow", seed=4, steps=5))
     work(job)

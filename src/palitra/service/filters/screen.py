@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from palitra.errors import ContentRefusedError
+from palitra.errors import ContentRefusedError, PalitraError
 from palitra.recipes.picture import Picture
 from palitra.service.filters.filter import Filters
 from palitra.service.jobs.job import Job
@@ -32,15 +32,8 @@ class ScreenedPainter:
         return self.painter.together(job)
 
     def paint(self, jobs: Sequence[Job], told: Told) -> None:
-        """Draw and check.
-
-        Raises:
-            ContentRefusedError: a picture was held back. Of several jobs each is then tried alone.
-        """
-        screen = _Screen(self.filters, jobs, told)
-        self.painter.paint(jobs, screen)
-        if screen.refused is not None:
-            raise screen.refused
+        """Draw and check. The job of a picture that is held back fails; its mates need not be drawn again."""
+        self.painter.paint(jobs, _Screen(self.filters, jobs, told))
 
 
 class _Screen:
@@ -48,7 +41,6 @@ class _Screen:
 
     def __init__(self, filters: Filters, jobs: Sequence[Job], told: Told) -> None:
         self._filters, self._jobs, self._told = filters, jobs, told
-        self.refused: ContentRefusedError | None = None
 
     def picture(self, place: int, picture: Picture) -> None:
         try:
@@ -56,7 +48,7 @@ class _Screen:
             words = self._jobs[place].params.get("prompt", picture.name)
             self._filters.check_image(picture.image, str(words))
         except ContentRefusedError as error:
-            self.refused = error
+            self._told.refused(place, error)
         else:
             self._told.picture(place, picture)
 
@@ -71,6 +63,9 @@ class _Screen:
 
     def notes(self, place: int, notes: Sequence[dict[str, object]]) -> None:
         self._told.notes(place, notes)
+
+    def refused(self, place: int, error: PalitraError) -> None:
+        self._told.refused(place, error)
 
     def dropped(self) -> set[int]:
         return self._told.dropped()

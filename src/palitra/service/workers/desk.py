@@ -66,6 +66,10 @@ class Told(Protocol):
         """A finished picture."""
         ...
 
+    def refused(self, place: int, error: PalitraError) -> None:
+        """A job fails when all is drawn, its mates do not."""
+        ...
+
     def dropped(self) -> set[int]:
         """Places of jobs that are no longer wanted."""
         ...
@@ -232,10 +236,11 @@ class Desk:
             return
         jobs = [t.job for t in batch]
         ids = [job.id for job in jobs]
+        telling = _Telling(self, jobs)
         try:
             with about_jobs(*ids):
                 LOG.info("drawing: %s, jobs: %d", jobs[0].recipe, len(jobs))
-                self.painter.paint(jobs, _Telling(self, jobs))
+                self.painter.paint(jobs, telling)
         except PalitraError as error:
             self.ledger.settle(ids)
             if len(batch) > 1:
@@ -245,9 +250,11 @@ class Desk:
             self._failed(jobs[0], error)
         else:
             self.ledger.settle(ids)
-            for job in ids:
-                if job not in self._gone:
-                    self.ledger.end(job, "done")
+            for place, job in enumerate(jobs):
+                if place in telling.refusals:
+                    self._failed(job, telling.refusals[place])
+                elif job.id not in self._gone:
+                    self.ledger.end(job.id, "done")
 
     def _failed(self, job: Job, error: PalitraError) -> None:
         if job.id in self._gone:
@@ -282,6 +289,7 @@ class _Telling:
         self._desk, self._jobs = desk, jobs
         self._told = [0.0] * len(jobs)
         self._shown = [0.0] * len(jobs)
+        self.refusals: dict[int, PalitraError] = {}
 
     def progress(self, place: int, done: int, total: int) -> None:
         now = time.monotonic()
@@ -302,6 +310,9 @@ class _Telling:
     def picture(self, place: int, picture: Picture) -> None:
         if place not in self.dropped():
             self._desk.ledger.picture(self._jobs[place], picture)
+
+    def refused(self, place: int, error: PalitraError) -> None:
+        self.refusals.setdefault(place, error)
 
     def dropped(self) -> set[int]:
         return self._desk.gone(self._jobs)
