@@ -81,6 +81,7 @@ class Settings(BaseSettings):
     c2pa: bool = Field(default=False, description="Delivered pictures carry a signed C2PA manifest.")
     c2pa_certificate: Path | None = Field(default=None, description="PEM chain; else one for tests.")
     c2pa_key: Path | None = Field(default=None, description="Its PEM key, without a password.")
+    c2pa_anchors: Path | None = Field(default=None, description="PEM authorities whose signers are trusted.")
 
     @classmethod
     def settings_customise_sources(

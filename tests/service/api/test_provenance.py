@@ -10,8 +10,16 @@ from starlette.testclient import TestClient
 
 from palitra.errors import InputError
 from palitra.service.api.app import create_app
+from palitra.service.api.context import Service
 from palitra.service.files.marks import Marks
-from palitra.service.files.provenance import TEST_NAME, Credentials, Provenance, make_test_pair, read_manifest
+from palitra.service.files.provenance import (
+    TEST_NAME,
+    Credentials,
+    Provenance,
+    make_test_pair,
+    read_manifest,
+    trusted_anchors,
+)
 from palitra.service.jobs.job import Job
 from palitra.service.settings import Settings
 from palitra.service.tables import JOBS
@@ -87,6 +95,49 @@ def test_the_operators_own_pair_signs(tmp_path):
     with pytest.raises(InputError, match="`c2pa_certificate` and `c2pa_key` must be set together"):
         Settings(c2pa_key=tmp_path / "key.pem").check()
     assert Provenance.of(Settings()) is None
+
+
+def authority_of(chain):
+    """The last certificate of a chain."""
+    return b"-----BEGIN" + chain.rsplit(b"-----BEGIN", 1)[1]
+
+
+def test_a_signer_is_trusted_where_the_operator_names_its_authority(tmp_path):
+    chain, key = make_test_pair()
+    made = Provenance(Credentials(chain, key, "es256", test=True)).sign(encoded(), "image/png", "x")
+    anchors = tmp_path / "anchors.pem"
+
+    def state(*authorities):
+        anchors.write_bytes(b"".join(authorities))
+        told = read_manifest(made, "image/png", trusted_anchors(Settings(c2pa_anchors=anchors)))
+        return told["state"]
+
+    own, other = authority_of(chain), authority_of(make_test_pair()[0])
+    assert state(own) == "Trusted"
+    assert state(other, own) == "Trusted"
+    assert state(other) == "Valid"
+    assert trusted_anchors(Settings()) is None
+    changed = bytearray(made)
+    changed[-60] ^= 1
+    assert read_manifest(bytes(changed), "image/png", own.decode())["state"] == "Invalid"
+
+
+def test_anchors_that_cannot_be_used_are_told_at_start(tmp_path):
+    with pytest.raises(InputError, match="`c2pa_anchors` must be readable"):
+        trusted_anchors(Settings(c2pa_anchors=tmp_path / "none.pem"))
+    (tmp_path / "no.pem").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="`c2pa_anchors` must be a PEM file of certificates"):
+        Service.open(Settings(folder=tmp_path / "data", c2pa_anchors=tmp_path / "no.pem"))
+
+
+def test_the_api_says_trusted_by_the_same_anchors(settings, tmp_path):
+    chain, key = make_test_pair()
+    made = Provenance(Credentials(chain, key, "es256", test=True)).sign(encoded(), "image/png", "x")
+    (tmp_path / "anchors.pem").write_bytes(authority_of(chain))
+    trusting = settings.model_copy(update={"c2pa_anchors": tmp_path / "anchors.pem"})
+    with TestClient(create_app(trusting), base_url="http://127.0.0.1") as client:
+        told = client.post("/v1/provenance", files={"file": ("a.png", made)}).json()
+    assert told["c2pa"]["state"] == "Trusted"
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from palitra.service.api.hub import EventHub
 from palitra.service.database import migrate, open_database
 from palitra.service.files.blobs import BlobStore
 from palitra.service.files.intake import Decoder
-from palitra.service.files.provenance import Provenance
+from palitra.service.files.provenance import Provenance, trusted_anchors
 from palitra.service.files.room import Room
 from palitra.service.filters.filter import Filters
 from palitra.service.jobs.durable import open_client
@@ -46,6 +46,7 @@ class Service:
     filters: Filters
     classes: Mapping[str, ClassModel]
     provenance: Provenance | None = None
+    anchors: str | None = None
 
     @classmethod
     def open(cls, settings: Settings) -> Service:
@@ -57,9 +58,11 @@ class Service:
         client = open_client(settings.database_url)
         jobs = JobStore(engine, client, settings)
         blobs = BlobStore(settings.store_url)
-        provenance = Provenance.of(settings)
+        provenance, anchors = Provenance.of(settings), trusted_anchors(settings)
         hub = EventHub(engine)
-        return cls(settings, engine, client, jobs, blobs, Decoder(), hub, filters, classes, provenance)
+        return cls(
+            settings, engine, client, jobs, blobs, Decoder(), hub, filters, classes, provenance, anchors
+        )
 
     @cached_property
     def room(self) -> Room:

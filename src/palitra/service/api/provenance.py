@@ -56,7 +56,7 @@ def inspect(
         with Image.open(io.BytesIO(clean.png), formats=["PNG"]) as picture:
             found = mark.detect(picture)
         seen = InvisibleMark(found=found.found, score=round(found.score, 2), chance=found.chance)
-    manifest = read_manifest(data, _media_type(data)) if _media_type(data) else None
+    manifest = read_manifest(data, _media_type(data), service.anchors) if _media_type(data) else None
     stated = None if manifest is None else Manifest(**manifest)
     return Marked(c2pa=stated, invisible=seen, recipe=_has_recipe(data))
 

@@ -103,24 +103,47 @@ class Provenance:
         return out.getvalue()
 
 
-def read_manifest(data: bytes, media_type: str) -> dict[str, Any] | None:
+def trusted_anchors(settings: Settings) -> str | None:
+    """The authorities that the operator vouches for, as PEM; None without any.
+
+    Raises:
+        InputError: the file cannot be read, or holds no certificates.
+    """
+    if settings.c2pa_anchors is None:
+        return None
+    from cryptography import x509
+
+    try:
+        found = settings.c2pa_anchors.read_bytes()
+        x509.load_pem_x509_certificates(found)
+    except OSError as error:
+        raise InputError(f"`c2pa_anchors` must be readable, but {error.strerror or error}") from error
+    except ValueError as error:
+        raise InputError("`c2pa_anchors` must be a PEM file of certificates") from error
+    return found.decode()
+
+
+def read_manifest(data: bytes, media_type: str, anchors: str | None = None) -> dict[str, Any] | None:
     """What a picture's manifest states, None without one.
 
-    `state` is "Trusted", "Valid" (whole, by a signer that nobody here vouches for) or "Invalid" (changed).
+    `state` is "Trusted" (its signer's chain leads to one of `anchors`), "Valid" (whole, by a signer that
+    nobody here vouches for) or "Invalid" (changed).
     """
     if find_spec("c2pa") is None:
         return None
-    from c2pa import C2paError, Reader
+    from c2pa import C2paError, Context, Reader
 
-    try:
-        found = Reader.try_create(media_type, io.BytesIO(data))
-    except C2paError:
-        return {"state": "Invalid", "signer": None, "made_by_a_model": False, "tool": None}
-    if found is None:
-        return None
-    with found as reader:
-        manifest = reader.get_active_manifest() or {}
-        state = reader.get_validation_state()
+    trust = {"trust": {"trust_anchors": anchors}} if anchors else {}
+    with Context.from_dict(trust) as context:
+        try:
+            found = Reader.try_create(media_type, io.BytesIO(data), context=context)
+        except C2paError:
+            return {"state": "Invalid", "signer": None, "made_by_a_model": False, "tool": None}
+        if found is None:
+            return None
+        with found as reader:
+            manifest = reader.get_active_manifest() or {}
+            state = reader.get_validation_state()
     kinds = [
         action.get("digitalSourceType", "")
         for assertion in manifest.get("assertions", ())
