@@ -13,7 +13,7 @@ Values = Mapping[str, Mapping[str, Any]]
 PRESETS: Final = ("tiny", "small", "paper")
 TRAIN: Final[Values] = {
     "tiny": {"images": 40_000, "batch": 32, "ema": 0.99, "save_every": 10_000, "score_every": 10_000},
-    "small": {"images": 400_000, "batch": 64, "ema": 0.998, "bf16": True},
+    "small": {"images": 200_000, "batch": 64, "ema": 0.998, "bf16": True, "decay_from": 0.5},
     "paper": {"images": 20_000_000, "ema": 0.9999, "save_every": 500_000, "score_every": 500_000},
 }
 PER_CLASS: Final = {"conditioning": {"kind": "concat"}}
@@ -49,7 +49,10 @@ def _unet(width: int, *multipliers: int, blocks: int = 1, attention: int = -1, *
 
 UNETS: Final[dict[str, Values]] = {
     "tiny": {**_unet(16, 1, 2), "training": {"learning_rate": 2e-3}},
-    "small": {**_unet(32, 1, 2, 2, attention=2), "training": {"learning_rate": 1e-3, "warmup": 100}},
+    "small": {
+        **_unet(48, 1, 2, attention=1, patch=2),
+        "training": {"images": 90_000, "optimiser": "muon", "learning_rate": 1e-3, "warmup": 50},
+    },
     "paper": {
         **_unet(128, 1, 2, 2, 2, blocks=2, attention=1, dropout=0.1),
         "training": {"images": 100_000_000, "batch": 128, "warmup": 5000, "clip_norm": 1.0, "flip": True},
@@ -68,7 +71,7 @@ CONV: Final[dict[str, Values]] = {
 }
 VAES: Final[dict[str, Values]] = {
     "tiny": {"backbone": {"width": 8, "latent": 16}},
-    "small": {"backbone": {"width": 24, "latent": 32}, "training": {"images": 800_000}},
+    "small": {"backbone": {"width": 24, "latent": 32}, "training": {"images": 450_000}},
     "paper": {"training": {"batch": 128}},
 }
 MODELS: Final = (
@@ -146,7 +149,7 @@ MODELS: Final = (
             "tiny": {"backbone": {"width": 4, "latent": 32, "embedding": 16, "attention": False}},
             "small": {
                 "backbone": {"width": 16, "latent": 64, "embedding": 32},
-                "training": {"discriminator_steps": 2},
+                "training": {"images": 80_000, "discriminator_steps": 2},
             },
             "paper": {"training": {"discriminator_steps": 5, "images": 32_000_000, "flip": True}},
         },
@@ -172,6 +175,7 @@ MODELS: Final = (
             "small": {
                 "backbone": {"latent": 128, "width": 64, "capacity": 1024},
                 "augmentation": {"adapt_over": 100_000},
+                "training": {"images": 45_000},
             },
             "paper": {"training": {"images": 100_000_000, "flip": True}},
         },
@@ -194,8 +198,9 @@ MODELS: Final = (
                 "training": {"learning_rate": 2e-3},
             },
             "small": {
-                "backbone": {"width": 64, "blocks": 1},
-                "training": {"learning_rate": 1e-3},
+                "backbone": {"width": 64, "blocks": 1, "group_size": 32, "taper": 1},
+                "regularisers": {"lazy_every": 4},
+                "training": {"images": 40_000, "learning_rate": 1e-3},
             },
             "paper": {"training": {"batch": 512, "flip": True}, "augmentation": {"kind": "ada"}},
         },
