@@ -128,6 +128,7 @@ export const pictureUrl = (id: string, width?: number): string =>
 /** For showing large: small pictures come smoothly enlarged, which browsers do worse. */
 export const largeUrl = (picture: Picture): string =>
   picture.width < 256 ? pictureUrl(picture.id, 512) : pictureUrl(picture.id);
+export const archiveUrl = (job: string): string => `/v1/jobs/${job}/zip`;
 export const fileUrl = (id: string): string => `/v1/files/${id}`;
 export const previewUrl = (job: string, seq: number): string =>
   `/v1/jobs/${job}/preview?seq=${seq}`;

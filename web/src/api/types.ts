@@ -21,6 +21,16 @@ export interface Field {
   maxLength?: number;
   level?: "basic" | "advanced" | "hidden";
   text?: Texts;
+  /** How to show the values of `enum`. */
+  titles?: Record<string, string>;
+  depends?: Depends;
+}
+
+/** What another field's value makes of this one: its choices, or that `only` some values have it. */
+export interface Depends {
+  on: string;
+  choices?: Record<string, string[]>;
+  only?: string[];
 }
 
 /** A picture that a recipe takes; `kind` says which layer of the drawing it comes from. */
@@ -58,6 +68,7 @@ export interface Picture {
   id: string;
   job: string;
   seed: number;
+  kind: "picture" | "sheet" | "part";
   width: number;
   height: number;
   favourite: boolean;
@@ -72,6 +83,8 @@ export interface Shown extends Picture {
 export interface Job {
   id: string;
   recipe: string;
+  /** What was asked for, in a line. */
+  title: string;
   params: Record<string, unknown>;
   inputs: Record<string, string>;
   state: State;
@@ -84,6 +97,8 @@ export interface Job {
   eta_s: number | null;
   notes: string[];
   images: Picture[];
+  /** Single pictures of its sheet; they are in the archive. */
+  parts: number;
   error: { code: string; detail: string } | null;
 }
 

@@ -15,6 +15,7 @@ import { ExampleSketches } from "./ExampleSketches";
 import { Prompt } from "./Prompt";
 import { Recipes } from "./Recipes";
 import { useDraw } from "./useDraw";
+import { Wordless } from "./Wordless";
 
 /** Draw, say, get: the page's first face. */
 export function Create() {
@@ -27,19 +28,25 @@ export function Create() {
   if (recipes.isPending) return <p className="quiet-text">{say("loading")}</p>;
   if (recipes.isError)
     return <Failure error={recipes.error} retry={() => void recipes.refetch()} />;
-  const recipe = recipes.data[chosen] ?? Object.values(recipes.data)[0];
-  if (!recipe) return null;
+  const name = chosen in recipes.data ? chosen : Object.keys(recipes.data)[0];
+  const recipe = recipes.data[name ?? ""];
+  if (!name || !recipe) return null;
+  const { prompt } = recipe.schema.properties;
   const drawn = recipe.inputs.length > 0;
   return (
     <div className="create" data-drawn={drawn}>
       <div className="say">
         <Recipes recipes={recipes.data} />
-        <Prompt
-          field={recipe.schema.properties.prompt}
-          busy={draw.isPending}
-          ideas={!drawn}
-          submit={() => draw.mutate(undefined)}
-        />
+        {prompt ? (
+          <Prompt
+            field={prompt}
+            busy={draw.isPending}
+            ideas={!drawn}
+            submit={() => draw.mutate(undefined)}
+          />
+        ) : (
+          <Wordless recipe={recipe} busy={draw.isPending} submit={() => draw.mutate(undefined)} />
+        )}
       </div>
       {drawn && (
         <section className="easel" aria-label={say("canvasLabel")} data-dropping={dropping}>
@@ -57,7 +64,7 @@ export function Create() {
           <ExampleSketches />
         </section>
       )}
-      <Dials recipe={recipe} />
+      <Dials name={name} recipe={recipe} />
       <div className="see">
         <Result draw={(once) => draw.mutate(once)} />
         <History />

@@ -38,7 +38,9 @@ export function Dial({ name, field: outer, value: given, onChange }: Props) {
       {field.enum ? (
         <select id={id} value={String(value)} onChange={(event) => onChange(event.target.value)}>
           {field.enum.map((each) => (
-            <option key={each}>{each}</option>
+            <option key={each} value={each}>
+              {outer.titles?.[each] ?? each}
+            </option>
           ))}
         </select>
       ) : field.type === "string" ? (

@@ -4,43 +4,43 @@ import { IconButton } from "../shell/IconButton";
 import { useSettings, useSpeech } from "../shell/settings";
 import { dialsOf, useModels, usePresets } from "./catalogue";
 import { Dial } from "./Dial";
+import { chosenFor, fieldsNow, keyOf } from "./depends";
 
 /** The recipe's dials: presets and the basic ones at once, the others unfolded. */
-export function Dials({ recipe }: { recipe: Recipe }) {
+export function Dials({ name: of, recipe }: { name: string; recipe: Recipe }) {
   const { values, dial } = useSettings();
   const say = useSpeech();
-  const fields = recipe.schema.properties;
+  const fields = fieldsNow(of, recipe, values);
   const show = (level: "basic" | "advanced") =>
     dialsOf(fields, level).map(([name, field]) => (
       <Dial
         key={name}
         name={name}
         field={field}
-        value={values[name]}
-        onChange={(v) => dial(name, v)}
+        value={chosenFor(of, name, field, values)}
+        onChange={(v) => dial(keyOf(of, name, field), v)}
       />
     ));
   return (
     <section className="dials" aria-label={say("dials")}>
-      <Presets recipe={recipe} />
+      <Presets known={Object.keys(fields)} />
       <div className="dial-grid">{show("basic")}</div>
       <details>
         <summary>{say("more")}</summary>
         <div className="dial-grid">
           {show("advanced")}
           <Seed />
-          <ModelChoice />
+          {!fields.model?.enum && <ModelChoice />}
         </div>
       </details>
     </section>
   );
 }
 
-function Presets({ recipe }: { recipe: Recipe }) {
+function Presets({ known }: { known: string[] }) {
   const say = useSpeech();
   const presets = usePresets().data ?? [];
   const { preset, values, put } = useSettings();
-  const known = Object.keys(recipe.schema.properties);
   const choose = (name: string) => {
     const changed = { ...values };
     for (const each of presets) for (const field of Object.keys(each.values)) delete changed[field];
@@ -49,6 +49,8 @@ function Presets({ recipe }: { recipe: Recipe }) {
       if (known.includes(field)) changed[field] = value;
     put({ preset: name, values: changed });
   };
+  if (!presets.some((each) => Object.keys(each.values).some((field) => known.includes(field))))
+    return null;
   return (
     <fieldset className="segments">
       <legend>{say("preset")}</legend>

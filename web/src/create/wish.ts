@@ -4,7 +4,9 @@ import { api } from "../api/client";
 import type { Job, Recipe } from "../api/types";
 import type { Drawing } from "../canvas/document";
 import { exportFor } from "../canvas/exports";
+import { innerOf } from "./catalogue";
 import { hasConsent, needsConsent } from "./consent";
+import { chosenFor, fieldsNow } from "./depends";
 
 export type Missing = "needPrompt" | "needLines" | "needPhoto" | "needConsent";
 
@@ -31,12 +33,13 @@ export async function send(
   drawing: Drawing,
 ): Promise<Job> {
   const wish: Record<string, unknown> = { recipe: name };
-  for (const [field, schema] of Object.entries(recipe.schema.properties)) {
+  const fields = fieldsNow(name, recipe, values);
+  for (const [field, schema] of Object.entries(fields)) {
     if (field === "recipe" || schema.level === "hidden") continue;
-    const value = once[field] ?? values[field];
+    const value = once[field] ?? chosenFor(name, field, innerOf(schema).field, values);
     if (value !== undefined && value !== null && value !== "") wish[field] = value;
   }
-  if (typeof wish.prompt !== "string" || wish.prompt.trim() === "")
+  if (fields.prompt && (typeof wish.prompt !== "string" || wish.prompt.trim() === ""))
     throw new MissingError("needPrompt");
   const people = needsConsent(recipe, drawing);
   if (people && !hasConsent(drawing)) throw new MissingError("needConsent");

@@ -8,7 +8,19 @@ import { Compare } from "../result/Compare";
 import { IconButton } from "../shell/IconButton";
 import { useSpeech } from "../shell/settings";
 
-const SHOWN = ["recipe", "model", "steps", "sampler", "fidelity", "prompt_scale", "negative"];
+const SHOWN = [
+  "recipe",
+  "model",
+  "label",
+  "n",
+  "steps",
+  "sampler",
+  "fidelity",
+  "prompt_scale",
+  "negative",
+  "truncation",
+  "guidance",
+];
 
 /** One picture of the gallery, large, with all that is known about it. */
 export function PictureDialog({ picture, close }: { picture: Picture; close: () => void }) {
@@ -19,7 +31,7 @@ export function PictureDialog({ picture, close }: { picture: Picture; close: () 
     queryFn: () => api.job(picture.job),
   }).data;
   useEffect(() => dialog.current?.showModal(), []);
-  const name = String(job?.params.prompt ?? "");
+  const name = job?.title ?? "";
   const facts = Object.entries(job?.params ?? {}).filter(
     ([key, value]) => SHOWN.includes(key) && value !== null && value !== "",
   );

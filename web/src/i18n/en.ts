@@ -100,6 +100,7 @@ export const en = {
   downloadClean: "PNG without the recipe",
   downloadJpeg: "JPEG",
   downloadWebp: "WebP",
+  downloadAll: "All pictures (zip)",
   favourite: "Favourite",
   unfavourite: "No longer a favourite",
   delete: "Delete",

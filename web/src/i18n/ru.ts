@@ -99,6 +99,7 @@ export const ru: Record<Key, string> = {
   downloadClean: "PNG без рецепта",
   downloadJpeg: "JPEG",
   downloadWebp: "WebP",
+  downloadAll: "Все картинки (zip)",
   favourite: "В избранное",
   unfavourite: "Убрать из избранного",
   delete: "Удалить",

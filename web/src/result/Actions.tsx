@@ -7,9 +7,11 @@ import {
   SlidersHorizontal,
   Trash2,
 } from "lucide-react";
-import { api, pictureUrl } from "../api/client";
+import { api, archiveUrl, pictureUrl } from "../api/client";
 import type { Job, Picture } from "../api/types";
 import { useOpenPicture } from "../canvas/OpenPicture";
+import { useRecipes } from "../create/catalogue";
+import { keyOf } from "../create/depends";
 import { freshSeed } from "../create/wish";
 import { IconButton } from "../shell/IconButton";
 import { Popover } from "../shell/Popover";
@@ -33,12 +35,20 @@ export function Actions({ job, picture, draw, gone }: Props) {
   const { put, values } = useSettings();
   const file = `palitra-${picture.seed}`;
 
-  const recall = () =>
+  const fields = useRecipes().data?.[job.recipe]?.schema.properties;
+  const sheet = picture.kind === "sheet";
+
+  const recall = () => {
+    const told = Object.entries(job.params).map(([name, value]) => [
+      keyOf(job.recipe, name, fields?.[name]),
+      value,
+    ]);
     put({
       recipe: job.recipe,
-      values: { ...values, ...job.params, seed: picture.seed },
+      values: { ...values, ...Object.fromEntries(told), seed: picture.seed },
       seedLocked: true,
     });
+  };
   const drawOn = async () => {
     const response = await fetch(pictureUrl(picture.id));
     await open(await response.blob(), "drawing");
@@ -52,13 +62,15 @@ export function Actions({ job, picture, draw, gone }: Props) {
           <button type="button" className="button" onClick={() => draw({ seed: freshSeed() })}>
             <RefreshCw aria-hidden size={18} /> {say("again")}
           </button>
-          <button
-            type="button"
-            className="button"
-            onClick={() => draw({ seed: freshSeed(), n: 4 })}
-          >
-            <Dice5 aria-hidden size={18} /> {say("variations")}
-          </button>
+          {!sheet && (
+            <button
+              type="button"
+              className="button"
+              onClick={() => draw({ seed: freshSeed(), n: 4 })}
+            >
+              <Dice5 aria-hidden size={18} /> {say("variations")}
+            </button>
+          )}
         </>
       )}
       <span className="spacer" />
@@ -69,7 +81,9 @@ export function Actions({ job, picture, draw, gone }: Props) {
         className="heart"
         onClick={() => favour.mutate(!picture.favourite)}
       />
-      <IconButton label={say("useAsInput")} icon={PenLine} onClick={() => void drawOn()} />
+      {!sheet && (
+        <IconButton label={say("useAsInput")} icon={PenLine} onClick={() => void drawOn()} />
+      )}
       <IconButton label={say("useSettings")} icon={SlidersHorizontal} onClick={recall} />
       <Popover label={say("download")} icon={Download}>
         <div className="menu">
@@ -85,6 +99,11 @@ export function Actions({ job, picture, draw, gone }: Props) {
           <a href={`${pictureUrl(picture.id)}?format=webp`} download={`${file}.webp`}>
             {say("downloadWebp")}
           </a>
+          {job.images.length + job.parts > 1 && (
+            <a href={archiveUrl(job.id)} download={`palitra-${job.id.slice(0, 8)}.zip`}>
+              {say("downloadAll")}
+            </a>
+          )}
         </div>
       </Popover>
       <IconButton

@@ -15,11 +15,7 @@ export function Growing({ job, seen }: { job: Job; seen: Seen }) {
     <div className="growing">
       <div className="stage" data-state={state}>
         {preview ? (
-          <img
-            className="preview"
-            src={preview}
-            alt={say("previewOf", { name: String(job.params.prompt) })}
-          />
+          <img className="preview" src={preview} alt={say("previewOf", { name: job.title })} />
         ) : (
           job.inputs.sketch && (
             <img className="waiting" src={fileUrl(job.inputs.sketch)} alt={say("before")} />

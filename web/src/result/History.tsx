@@ -19,7 +19,7 @@ export function History() {
             <li key={job.id}>
               <button
                 type="button"
-                aria-label={`${say("openJob", { name: String(job.params.prompt) })}, ${say(job.state)}`}
+                aria-label={`${say("openJob", { name: job.title })}, ${say(job.state)}`}
                 aria-current={job.id === shown}
                 data-state={job.state}
                 onClick={() => put({ job: job.id })}

@@ -37,7 +37,7 @@ export function Result({ draw }: Props) {
   return (
     <section className="result" ref={section} aria-label={say("result")}>
       <header className="result-head">
-        <h2>{job ? String(job.params.prompt) : say("result")}</h2>
+        <h2>{job ? job.title : say("result")}</h2>
         {state && (
           <span className="state" data-state={state} role="status">
             {say(state)}
@@ -103,7 +103,7 @@ function Pictures({ job, draw }: { job: Job; draw: Props["draw"] }) {
   const [chosen, choose] = useState(0);
   const picture = job.images[Math.min(chosen, job.images.length - 1)];
   if (!picture) return null;
-  const name = String(job.params.prompt);
+  const name = job.title;
   return (
     <>
       <Compare key={picture.id} picture={picture} input={job.inputs.sketch} name={name} />

@@ -23,6 +23,10 @@ def offered_schema(models: Models) -> dict[str, Any]:
     schema = ClassesParams.model_json_schema()
     fields = schema["properties"]
     schema["required"] = [name for name in schema.get("required", []) if name != "model"]
+    first = ("model", "label", "n")  # in the order in which people decide
+    fields = schema["properties"] = {
+        name: fields[name] for name in (*first, *(f for f in fields if f not in first))
+    }
     titles = {name: model.title for name, model in models.items()}
     fields["model"] |= {"enum": list(models), "default": next(iter(models)), "titles": titles}
     choices = {name: list(model.choices) for name, model in models.items()}
