@@ -11,6 +11,7 @@ import torch
 
 from palitra.data.image_sets import ImageSet
 from palitra.errors import InputError
+from palitra.metrics.class_scores import CLASS_SCORERS
 from palitra.metrics.extractor import Extractor
 from palitra.metrics.one_pass import extract
 from palitra.metrics.reference import Features
@@ -59,7 +60,7 @@ def evaluate(
         extractors: networks with different names.
         held_out: real images that training did not see, for the memorisation test.
         resizes: protocols, see `palitra.metrics.resize`.
-        metrics: names of `SCORERS`; all of them by default.
+        metrics: names of `SCORERS` and, for sets with classes, `CLASS_SCORERS`; by default all of the first.
         per_class: also the FID within each class; both sets must have classes, matched by name.
         settings: seed, resamples and the like.
         limit: at most so many images of each set, evenly spread over it.
@@ -72,7 +73,8 @@ def evaluate(
         ImageError: more than 1 % of a set cannot be read.
     """
     scorers = _choose(metrics, per_class)
-    classes = _match_classes(real, fake) if per_class else ()
+    by_class = per_class or bool(scorers.keys() & CLASS_SCORERS.keys())
+    classes = _match_classes(real, fake) if by_class else ()
     settings, progress = settings or ScoreSettings(), progress or Progress()
     sets = {"real": real, "fake": fake, **({"held_out": held_out} if held_out is not None else {})}
     seen = {
@@ -93,7 +95,7 @@ def evaluate(
     for extractor in extractors:
         for resize in resizes:
             held = {name: found[extractor.name, resize] for name, found in seen.items()}
-            if per_class:
+            if by_class:
                 held["fake"] = _renumber(held["fake"], fake.classes, classes)
             sides = Sides(held["real"], held["fake"], held.get("held_out"), classes)
             protocol = Protocol(
@@ -119,10 +121,12 @@ def evaluate(
 
 
 def _choose(metrics: Sequence[str] | None, per_class: bool) -> dict[str, Scorer]:
+    known = {**SCORERS, **CLASS_SCORERS}
     for name in metrics or ():
-        if name not in SCORERS:
-            raise InputError(f"`metrics` must be of {', '.join(SCORERS)}, got {name}")
-    chosen = {name: scorer for name, scorer in SCORERS.items() if metrics is None or name in metrics}
+        if name not in known:
+            raise InputError(f"`metrics` must be of {', '.join(known)}, got {name}")
+    wanted = SCORERS if metrics is None else metrics
+    chosen = {name: scorer for name, scorer in known.items() if name in wanted}
     return {**chosen, **(PER_CLASS if per_class else {})}
 
 

@@ -94,7 +94,7 @@ def kid(sides: Sides, settings: ScoreSettings) -> Iterator[Score]:
     yield Score("kid", parts.value, settings=used)
     x, y = _at_most(x, settings), _at_most(y, settings)
     rows = kernel_distance_full(x, y)
-    yield Score("kid_full", rows.value, _interval(settings, rows.real, rows.fake), _used(x, y))
+    yield Score("kid_full", rows.value, interval_of_means(settings, rows.real, rows.fake), _used(x, y))
 
 
 def inception(sides: Sides, settings: ScoreSettings) -> Iterator[Score]:
@@ -109,8 +109,8 @@ def precision_recall(sides: Sides, settings: ScoreSettings) -> Iterator[Score]:
     x, y = (_at_most(s.features, settings) for s in (sides.real, sides.fake))
     found = manifold_score(x, y, k=3, closed=True)
     used = {"k": 3, **_used(x, y)}
-    yield Score("precision", found.precision, _interval(settings, found.fake_inside), used)
-    yield Score("recall", found.recall, _interval(settings, found.real_inside), used)
+    yield Score("precision", found.precision, interval_of_means(settings, found.fake_inside), used)
+    yield Score("recall", found.recall, interval_of_means(settings, found.real_inside), used)
 
 
 def density_coverage(sides: Sides, settings: ScoreSettings) -> Iterator[Score]:
@@ -118,8 +118,8 @@ def density_coverage(sides: Sides, settings: ScoreSettings) -> Iterator[Score]:
     x, y = (_at_most(s.features, settings) for s in (sides.real, sides.fake))
     found = manifold_score(x, y, k=5, closed=False)
     used = {"k": 5, **_used(x, y)}
-    yield Score("density", found.density, _interval(settings, found.balls), used)
-    yield Score("coverage", found.coverage, _interval(settings, found.covered), used)
+    yield Score("density", found.density, interval_of_means(settings, found.balls), used)
+    yield Score("coverage", found.coverage, interval_of_means(settings, found.covered), used)
 
 
 def vendi(sides: Sides, settings: ScoreSettings) -> Iterator[Score]:
@@ -188,7 +188,8 @@ def _weighted(features: Tensor, weights: Tensor) -> Gaussian:
     return Gaussian(n, mean, rows.T @ rows)
 
 
-def _interval(settings: ScoreSettings, *groups: Tensor) -> Interval | None:
+def interval_of_means(settings: ScoreSettings, *groups: Tensor) -> Interval | None:
+    """Interval of the sum of the groups' means, unless `settings` wants none."""
     if not settings.resamples:
         return None
     return bootstrap_means(*groups, seed=settings.seed, resamples=max(settings.resamples, 1000))[1]
