@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from palitra.experiments.data_sets import SetName, check_set, read_splits
 from palitra.experiments.equal_time import train_for
+from palitra.experiments.linear_machine import fit_machine, search_penalty
 from palitra.experiments.page import compose, picture
 from palitra.experiments.pictures import line_plot
 from palitra.experiments.table import Column, by_name, percent, trial_table, values_of
@@ -77,27 +77,17 @@ def linear_accuracies(
         test_labels: (M,).
         subsets: rows of `train` with known labels, small ones first.
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.model_selection import GridSearchCV, StratifiedKFold
-    from sklearn.svm import LinearSVC
-
     mean, deviation = train.mean(0), train.std(0)
     scale = torch.where(deviation > 1e-6, deviation, torch.ones(()))
     x, z = (((side - mean) / scale).numpy() for side in (train, test))
     y, wanted = labels.numpy(), test_labels.numpy()
+    classes = int(max(y.max(), wanted.max())) + 1
     accuracies, penalties, penalty = [], [], PENALTIES[len(PENALTIES) // 2]
     for rows in (subset.numpy() for subset in subsets):
-        machine = LinearSVC(C=penalty, dual="auto", random_state=0)
         folds = min(FOLDS, int(np.unique(y[rows], return_counts=True)[1].min()))
-        with warnings.catch_warnings():
-            # separable classes let the last digits of the weights wander; what is predicted has settled
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            if len(rows) <= SEARCHED and folds > 1:
-                split = StratifiedKFold(folds, shuffle=True, random_state=0)
-                search = GridSearchCV(machine, {"C": list(PENALTIES)}, cv=split).fit(x[rows], y[rows])
-                machine, penalty = search.best_estimator_, float(search.best_params_["C"])
-            else:
-                machine.fit(x[rows], y[rows])
+        if len(rows) <= SEARCHED and folds > 1:
+            penalty = search_penalty(x[rows], y[rows], classes, PENALTIES, folds)
+        machine = fit_machine(x[rows], y[rows], classes, penalty)
         accuracies.append(float((machine.predict(z) == wanted).mean()))
         penalties.append(penalty)
     return accuracies, penalties

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from palitra.experiments.data_sets import SetName, check_set, read_splits
-from palitra.experiments.model_trial import model_trial, trained, yardstick_of
+from palitra.experiments.model_trial import extractor_name, model_trial, trained, yardstick_of
 from palitra.experiments.page import compose, picture
 from palitra.experiments.pictures import line_plot, scatter_plot, sheet_of
 from palitra.experiments.table import mean_and_spread, percent, plain
@@ -50,7 +50,10 @@ class Guidance:
         check_set(scope.data, SET)
         weights = list(TINY_WEIGHTS if scope.tiny else WEIGHTS)
         more = {"weights": weights, **({} if scope.tiny else {"pictures": PICTURES})}
-        return [model_trial(scope, "cdm", seed, SET, "cdm", (), **more) for seed in range(scope.seeds)]
+        extractor = extractor_name(scope)
+        return [
+            model_trial(scope, "cdm", seed, SET, "cdm", extractor, (), **more) for seed in range(scope.seeds)
+        ]
 
     def run(self, trial: Trial, place: Place) -> Findings:
         """Train, then draw and measure with each weight; finished weights are kept on the way."""

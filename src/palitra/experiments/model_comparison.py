@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from palitra.experiments.data_sets import SetName, check_set
-from palitra.experiments.model_trial import model_trial, train_and_measure
+from palitra.experiments.model_trial import extractor_name, model_trial, train_and_measure
 from palitra.experiments.page import compose, picture
 from palitra.experiments.pictures import line_plot, rows_of_models, scatter_plot, sheet_of
 from palitra.experiments.table import (
@@ -109,8 +109,9 @@ class ModelComparison:
     def trials(self, scope: Scope) -> Sequence[Trial]:
         """A row and a seed each; the first seed of all before the second of any."""
         check_set(scope.data, self.set_name)
+        extractor = extractor_name(scope)
         return [
-            model_trial(scope, row.name, seed, self.set_name, row.model, row.changes)
+            model_trial(scope, row.name, seed, self.set_name, row.model, extractor, row.changes)
             for seed in range(scope.seeds)
             for row in self.rows
         ]

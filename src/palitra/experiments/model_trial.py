@@ -34,12 +34,18 @@ JUDGE = 1_000_000
 """Pictures the classifier sees in its training."""
 
 
+def extractor_name(scope: Scope) -> str:
+    """Of the extractor all trials are measured with: eye where it is embedded, else random."""
+    return "random" if scope.tiny else chosen_extractor(None).name
+
+
 def model_trial(
     scope: Scope,
     name: str,
     seed: int,
     set_name: SetName,
     model: str,
+    extractor: str,
     changes: Sequence[str] = (),
     **more: Any,
 ) -> Trial:
@@ -51,7 +57,7 @@ def model_trial(
         "changes": list(changes),
         "minutes": scope.budget,
         "pictures": TINY_PICTURES if scope.tiny else PICTURES,
-        "extractor": "random" if scope.tiny else chosen_extractor(None).name,
+        "extractor": extractor,
         "tiny": scope.tiny,
         # what an experiment says last counts
         **more,
