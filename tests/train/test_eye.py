@@ -130,6 +130,20 @@ def test_rates_rise_and_fall_to_nothing():
     assert rates == pytest.approx([0.1, 1, 1, 0.5, 0])
 
 
+def test_averages_begin_anew_with_every_size(pack):
+    config = replace(TINY, samples=100, sizes=(8, 12), sizes_from=(0.0, 0.35))
+    sizes = [config.size_at(i) for i in range(config.steps)]
+    assert sizes == [8] * 4 + [12] * 6
+    assert [config.steps_at_size(i) for i in range(config.steps)] == [0, 1, 2, 3, 0, 1, 2, 3, 4, 5]
+    made = EyeTrainer(pack, config, torch.device("cpu"))
+    for i in range(5):
+        made.step(i)
+    # at the first step of a size nine tenths of the average are new
+    before = made.ema.averages[0].clone()
+    made.ema.update([p + 1 for p in made.averaged], config.steps_at_size(4))
+    assert torch.allclose(made.ema.averages[0] - before, 0.9 * (made.averaged[0] + 1 - before), atol=1e-6)
+
+
 def test_bad_input_is_named(tmp_path, pack):
     with pytest.raises(InputError, match=r"`data` must hold cifar10/train\.parquet"):
         prepare_eye(tmp_path, tmp_path / "nowhere")

@@ -136,7 +136,8 @@ class EyeTrainer:
         torch.nn.utils.clip_grad_norm_(self.parameters, self.config.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self.ema.update(self.averaged, index)
+        # weights of smaller pictures are forgotten fast: the average begins anew with every size
+        self.ema.update(self.averaged, self.config.steps_at_size(index))
         return {name: float(loss.detach()) for name, loss in found.items()}
 
     def watch(self, step: int) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from palitra.errors import InputError, check_range
@@ -87,3 +88,9 @@ class EyeConfig:
         """Side of the pictures of a step."""
         done = step / self.steps
         return [s for s, f in zip(self.sizes, self.sizes_from, strict=True) if f <= done][-1]
+
+    def steps_at_size(self, step: int) -> int:
+        """Steps before this one that had its size."""
+        begun = max(f for f in self.sizes_from if f <= step / self.steps)
+        first = math.ceil(begun * self.steps)
+        return step - first
