@@ -78,8 +78,8 @@ def _dinov2(weights: Path | None, device: torch.device) -> Extractor:
     path = located("dinov2", weights)
     from transformers import AutoModel
 
-    network = _from_folder(AutoModel, path).to(device).eval()
-    return _normalised("dinov2", path, 224, device, lambda x: network(pixel_values=x).pooler_output)
+    network = from_folder(AutoModel, path).to(device).eval()
+    return normalised("dinov2", path, 224, device, lambda x: network(pixel_values=x).pooler_output)
 
 
 def _clip(weights: Path | None, device: torch.device) -> Extractor:
@@ -87,12 +87,17 @@ def _clip(weights: Path | None, device: torch.device) -> Extractor:
     path = located("clip", weights)
     from transformers import CLIPVisionModelWithProjection
 
-    network = _from_folder(CLIPVisionModelWithProjection, path).to(device).eval()
+    network = from_folder(CLIPVisionModelWithProjection, path).to(device).eval()
     size = int(read_json(path / "config.json").get("image_size", 224))
-    return _normalised("clip", path, size, device, lambda x: network(pixel_values=x).image_embeds)
+    return normalised("clip", path, size, device, lambda x: network(pixel_values=x).image_embeds)
 
 
-def _from_folder(kind: type, path: Path) -> nn.Module:
+def from_folder(kind: type, path: Path) -> nn.Module:
+    """A network of transformers from its local folder.
+
+    Raises:
+        WeightsError: the folder holds no such network in safetensors.
+    """
     try:
         network: nn.Module = kind.from_pretrained(path, local_files_only=True, use_safetensors=True)  # type: ignore[attr-defined]
     except (OSError, ValueError, KeyError, RuntimeError) as error:
@@ -102,9 +107,10 @@ def _from_folder(kind: type, path: Path) -> nn.Module:
     return network
 
 
-def _normalised(
+def normalised(
     name: str, path: Path, size: int, device: torch.device, network: Callable[[Tensor], Tensor]
 ) -> Extractor:
+    """An extractor that standardises colours as the folder's `preprocessor_config.json` says."""
     config = read_json(path / "preprocessor_config.json")
     mean, std = (
         torch.tensor(config[key], dtype=torch.float32, device=device).view(1, 3, 1, 1)
