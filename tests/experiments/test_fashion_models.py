@@ -51,6 +51,7 @@ def test_two_models_to_a_page(data, tmp_path, monkeypatch):
     assert (tmp_path / "again" / "fashion_models.md").read_text() == text
 
 
+@pytest.mark.slow
 def test_one_trial_in_a_process_of_its_own(data, tmp_path):
     words = ["--out", tmp_path, "--data", data, "--seeds", 1, "--tiny", "--jobs", 2, "--only", "vae-0"]
     experiment("run", "fashion_models", *words)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass, field
 
 import pytest
@@ -27,9 +28,11 @@ class Counting:
     ran: list = field(default_factory=list)
     kill: str = ""
     breaks: str = ""
+    rate: float = 0.5
 
     def trials(self, scope):
-        return [Trial(n, s, {"budget": scope.budget, "t": (1, 2)}) for n in "ab" for s in range(scope.seeds)]
+        settings = {"budget": scope.budget, "t": (1, 2), "config": {"part": {"rate": self.rate}}}
+        return [Trial(n, s, settings) for n in "ab" for s in range(scope.seeds)]
 
     def run(self, trial, place):
         self.ran.append(trial.key)
@@ -58,7 +61,7 @@ def test_every_trial_is_kept_once_and_read_back_equal(tmp_path):
     assert len(ends) == 4
     run_experiment(one, scope(tmp_path, seeds=3), tmp_path)
     assert one.ran[4:] == ["a-2", "b-2"]
-    kept = find_kept(tmp_path, "counting", Trial("b", 1, {"budget": 10.0, "t": (1, 2)}))
+    kept = find_kept(tmp_path, "counting", one.trials(scope(tmp_path))[3])
     assert kept.findings == Findings({"fid@random": 1, "none": None}, "how", {"c": [[1, 2.5]]})
     assert kept.failed is None
     assert "processor core" in kept.machine
@@ -93,10 +96,31 @@ def test_a_trial_at_work_elsewhere_is_left_to_the_other(tmp_path):
     assert "a-1" not in one.ran
 
 
+def test_told_to_run_one_trial_it_waits_for_the_other_process(tmp_path):
+    folder = tmp_path / "counting" / "a-1"
+    folder.mkdir(parents=True)
+    one, held, asked = Counting(), threading.Event(), threading.Event()
+
+    def elsewhere():
+        with FileLock(folder / "lock"):
+            held.set()
+            asked.wait(30)
+
+    other = threading.Thread(target=elsewhere)
+    other.start()
+    held.wait(30)
+    tell = Tell(total=lambda count: threading.Timer(0.1, asked.set).start())
+    assert run_experiment(one, scope(tmp_path), tmp_path, only="a-1", tell=tell) == []
+    other.join()
+    assert one.ran == ["a-1"]
+
+
 def test_other_settings_and_damage_are_refused(tmp_path):
     run_experiment(Counting(), scope(tmp_path), tmp_path)
     with pytest.raises(InputError, match=r"has budget 10.0, not 5"):
         run_experiment(Counting(), scope(tmp_path, budget=5), tmp_path)
+    with pytest.raises(InputError, match=r"has config\.part\.rate 0\.5, not 0\.25"):
+        run_experiment(Counting(rate=0.25), scope(tmp_path), tmp_path)
     (tmp_path / "counting" / "a-0.json").write_text("{")
     with pytest.raises(InputError, match=r"`out` must hold undamaged trials, got .*a-0\.json"):
         write_page(Counting(), tmp_path, tmp_path)
@@ -155,5 +179,6 @@ def test_listing_needs_no_torch():
 def test_the_json_is_plain(tmp_path):
     run_experiment(Counting(), scope(tmp_path), tmp_path)
     values = json.loads((tmp_path / "counting" / "a-0.json").read_text())
-    assert values["trial"] == {"name": "a", "seed": 0, "settings": {"budget": 10.0, "t": [1, 2]}}
+    settings = {"budget": 10.0, "t": [1, 2], "config": {"part": {"rate": 0.5}}}
+    assert values["trial"] == {"name": "a", "seed": 0, "settings": settings}
     assert str(tmp_path) not in json.dumps(values)

@@ -126,9 +126,11 @@ class DiscriminatorFeatures:
     def trials(self, scope: Scope) -> Sequence[Trial]:
         """A kind of features and a seed each."""
         check_set(scope.data, SET)
+        size = "tiny" if scope.tiny else "small"
         settings = {
             "set": SET,
-            "preset": "tiny" if scope.tiny else "small",
+            "preset": size,
+            "config": preset("dcgan", size, UNLABELLED).model_dump(mode="json"),
             "minutes": scope.budget,
             "labelled": [20, 40] if scope.tiny else list(LABELLED),
             "tiny": scope.tiny,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -58,7 +58,7 @@ def find_kept(out: Path, experiment: str, trial: Trial) -> Kept | None:
     if not _json_of(folder).exists():
         return None
     found = _read(_json_of(folder))
-    mine, theirs = _plain(trial.settings), found.trial.settings
+    mine, theirs = _flat(_plain(trial.settings)), _flat(found.trial.settings)
     for name in dict.fromkeys([*mine, *theirs]):
         if mine.get(name) != theirs.get(name):
             raise InputError(
@@ -89,8 +89,11 @@ def shared_lock(shared: Path, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def trial_lock(out: Path, experiment: str, trial: Trial) -> Iterator[bool]:
-    """True for the one process that may work on the trial now; a killed process leaves no lock."""
+def trial_lock(out: Path, experiment: str, trial: Trial, wait: bool = False) -> Iterator[bool]:
+    """True for the one process that may work on the trial now; a killed process leaves no lock.
+
+    With `wait` the others come in one after the other.
+    """
     folder = trial_folder(out, experiment, trial)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -98,7 +101,7 @@ def trial_lock(out: Path, experiment: str, trial: Trial) -> Iterator[bool]:
         raise DiskError(f"`out` must be a place that can be written, but {folder} cannot: {error}") from error
     lock = FileLock(folder / "lock")
     try:
-        lock.acquire(blocking=False)
+        lock.acquire(blocking=wait)
     except Timeout:
         yield False
         return
@@ -130,6 +133,14 @@ def _read(path: Path) -> Kept:
         raise InputError(
             f"`out` must hold undamaged trials, got {path}: remove it to run it again"
         ) from error
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Nested fields by their path, so that a message names the one that differs."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {before + name: value}
+    return found
 
 
 def _plain(settings: Any) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from palitra.zoo.families.diffusion import Diffusion
 from palitra.zoo.families.family import Drawing, Family
 from palitra.zoo.families.make import parameter_count
 from palitra.zoo.labelled_images import LabelledImages
+from palitra.zoo.models import preset
 from palitra.zoo.run_folder import load_model
 from palitra.zoo.sheets import class_sheet, write_sheet
 from palitra.zoo.yardstick import Yardstick, chosen_extractor
@@ -50,11 +51,14 @@ def model_trial(
     **more: Any,
 ) -> Trial:
     """A trial whose settings `train_and_measure` understands; `more` are kept with them."""
+    size = "tiny" if scope.tiny else "small"
     settings = {
         "set": set_name,
         "model": model,
-        "preset": "tiny" if scope.tiny else "small",
+        "preset": size,
         "changes": list(changes),
+        # presets may be tuned: trials of older values are not mixed with new ones
+        "config": preset(model, size, changes).model_dump(mode="json"),
         "minutes": scope.budget,
         "pictures": TINY_PICTURES if scope.tiny else PICTURES,
         "extractor": extractor,

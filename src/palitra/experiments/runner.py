@@ -66,7 +66,9 @@ def run_experiment(
     waiting = [t for t in wanted if find_kept(out, experiment.name, t) is None]
     tell.total(len(waiting))
     if jobs == 1:
-        return [t.key for t in waiting if not _here(experiment, t, scope, out, tell)]
+        # told to run one, it waits for an orphan of a killed run that is still at it
+        wait = only is not None
+        return [t.key for t in waiting if not _here(experiment, t, scope, out, tell, wait)]
     return list(_processes(experiment, waiting, scope, out, jobs, tell))
 
 
@@ -84,8 +86,8 @@ def machine_in_words() -> str:
     return f"{count} processor core{'s' * (count > 1)}, one thread a trial"
 
 
-def _here(experiment: Experiment, trial: Trial, scope: Scope, out: Path, tell: Tell) -> bool:
-    with trial_lock(out, experiment.name, trial) as mine:
+def _here(experiment: Experiment, trial: Trial, scope: Scope, out: Path, tell: Tell, wait: bool) -> bool:
+    with trial_lock(out, experiment.name, trial, wait) as mine:
         if not mine:
             tell.done(f"{trial.key}: another process works on it")
             return False

@@ -100,7 +100,8 @@ class SemiSupervised:
     def trials(self, scope: Scope) -> Sequence[Trial]:
         """A method, a count and a seed each."""
         check_set(scope.data, SET)
-        found = []
+        size, found = "tiny" if scope.tiny else "small", []
+        config = preset("sgan", size, (ALL_LABELS,)).model_dump(mode="json")
         for seed in range(scope.seeds):
             for count in (20, 40) if scope.tiny else LABELLED:
                 for method in METHODS:
@@ -108,7 +109,8 @@ class SemiSupervised:
                         "set": SET,
                         "method": method,
                         "labelled": count,
-                        "preset": "tiny" if scope.tiny else "small",
+                        "preset": size,
+                        "config": config,
                         "minutes": scope.budget,
                         "tiny": scope.tiny,
                     }
