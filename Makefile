@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install run test lint clean
+.PHONY: install run test lint audit clean
 
 install: $(VENV)/.installed
 
@@ -29,6 +29,12 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff check src tests benchmarks examples
 	$(BIN)/ruff format --check src tests benchmarks examples
 	$(BIN)/mypy
+
+# asks the advisories of PyPI and npm, so it needs the network and is no part of `test`
+audit: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt 'pip-audit>=2.9'
+	$(BIN)/python -m pip_audit --strict --no-deps --disable-pip --progress-spinner off --requirement constraints.txt
+	cd web && npm audit --audit-level low
 
 clean:
 	rm -rf $(VENV) out build web/node_modules src/palitra/service/page

@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -119,3 +121,17 @@ def test_workers_have_longer_to_stop_than_their_grace(compose):
     assert (
         float(worker["stop_grace_period"].rstrip("s")) > float(worker["environment"]["PALITRA_GRACE_S"]) + 10
     )
+
+
+def test_a_linter_finds_nothing_in_the_dockerfile():
+    linter = Path(sys.executable).with_name("hadolint")
+    if not linter.exists():
+        pytest.skip("hadolint is not installed: pip install palitra[test]")
+    told = subprocess.run(
+        [linter, "--no-color", DOCKER / "Dockerfile"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (told.returncode, told.stdout) == (0, "")
