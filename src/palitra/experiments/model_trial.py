@@ -31,7 +31,7 @@ PICTURES = 5000
 TINY_PICTURES = 8
 TINY_STEPS = 4
 ROW = 20
-JUDGE = 1_000_000
+JUDGE = 400_000
 """Pictures the classifier sees in its training."""
 
 
