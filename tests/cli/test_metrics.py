@@ -75,3 +75,34 @@ def test_bad_input_is_one_sentence(words, sentence, sets, monkeypatch, capsys):
     assert (out, code) == ("", 2)
     assert sentence in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_pairs_and_captions_stand_in_the_same_table(sets, monkeypatch, capsys, tmp_path):
+    (tmp_path / "captions.csv").write_text(
+        "file,caption\n" + "".join(f"image {i},a dog\n" for i in range(24)), encoding="utf-8"
+    )
+    words = ["--pairs", "--metric", "fid", "--resamples", "5", "--device", "cpu", "--no-cache"]
+    out, err, code = palitra(monkeypatch, capsys, *sets, *words)
+    assert code == 0
+    lines = out.splitlines()
+    assert [line.split()[0] for line in lines] == ["fid@random", "psnr", "ssim"]
+    assert "pairs 24, resize none, real 24, fake 24, seed 0, pixels, palitra" in lines[2]
+    assert "note: lpips is left out: `lpips` lpips-alex is not on this machine" in err
+    words = ["--captions", str(tmp_path / "captions.csv"), "--metric", "fid"]
+    _, err, code = palitra(monkeypatch, capsys, *sets, *words)
+    assert code == 2, err
+    assert "`extractor` clip is not on this machine: run `palitra models pull clip`" in err
+
+
+def test_classes_are_judged_by_name(sets, monkeypatch, capsys):
+    words = ["--metric", "agreement", "--metric", "cas", "--metric", "identity", "--json", "--device", "cpu"]
+    out, _, code = palitra(monkeypatch, capsys, *sets, *words)
+    assert code == 0
+    names = [(r["name"], r["group"]) for r in json.loads(out)["results"]]
+    assert names[:4] == [
+        ("agreement@random", None),
+        ("agreement@random", "a"),
+        ("agreement@random", "b"),
+        ("cas@random", None),
+    ]
+    assert names[4] == ("identity@random", None)

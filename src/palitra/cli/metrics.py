@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from palitra.metrics.result import Result
 
 
 def metrics(
@@ -17,16 +20,30 @@ def metrics(
     fake: Annotated[Path, typer.Argument(metavar="FAKE", help="The same of the images to be judged.")],
     extractor: Annotated[
         list[str],
-        typer.Option(help="inception, dinov2, clip, random; repeatable. NAME=PATH names its weights."),
+        typer.Option(
+            help="eye, inception, vgg16, dinov2, clip, facenet, arcface, random; repeatable; or NAME=PATH."
+        ),
     ] = ["random"],  # noqa: B006 - typer reads it, nobody changes it
     resize: Annotated[list[str], typer.Option(help="clean, tf1, torch; repeatable.")] = ["clean"],  # noqa: B006
     metric: Annotated[
         list[str] | None,
-        typer.Option("--metric", help="Only these: fid, kid, is, precision_recall … repeatable."),
+        typer.Option(
+            "--metric",
+            help="Only these: fid, kid, is, precision_recall … and, by name only, agreement, cas, identity.",
+        ),
     ] = None,
     per_class: Annotated[bool, typer.Option("--per-class", help="Also FID within each class.")] = False,
     held_out: Annotated[
         Path | None, typer.Option(help="Real images that training did not see: tests for copies.")
+    ] = None,
+    pairs: Annotated[
+        bool, typer.Option("--pairs", help="Also PSNR, SSIM, LPIPS of images with the same file name.")
+    ] = False,
+    captions: Annotated[
+        str | None,
+        typer.Option(
+            help="Also the CLIP score of FAKE: `column`, or a csv or parquet with file and caption."
+        ),
     ] = None,
     limit: Annotated[
         int | None, typer.Option(help="At most so many images of each set, evenly spread.")
@@ -42,6 +59,7 @@ def metrics(
     from palitra.data.image_sets import open_image_set
     from palitra.errors import InputError, check_range
     from palitra.metrics.evaluate import Progress, evaluate
+    from palitra.metrics.evaluate_pairs import evaluate_captions, evaluate_pairs
     from palitra.metrics.extractors import load_extractor
     from palitra.metrics.scores import ScoreSettings
     from palitra.models.device import choose_device
@@ -53,13 +71,39 @@ def metrics(
     if limit is not None and limit < 1:
         raise InputError(f"`limit` must be at least 1, got {limit}")
     where = choose_device(device)
-    networks = []
-    for word in dict.fromkeys(extractor):
-        name, _, path = word.partition("=")
-        networks.append(load_extractor(name, Path(path) if path else None, where))
+    named = {name: Path(path) if path else None for name, _, path in (w.partition("=") for w in extractor)}
+    networks = [load_extractor(name, path, where) for name, path in named.items()]
     sets = [open_image_set(path) for path in (real, fake, *([held_out] if held_out else []))]
-    total = sum(min(len(s), limit or len(s)) for s in sets)
+    settings = ScoreSettings(seed=seed, resamples=resamples)
+    sizes = [min(len(s), limit or len(s)) for s in sets]
+    total = sum(sizes) + pairs * sum(sizes[:2]) + (captions is not None) * sizes[1]
     with _bar(total) as (tick, stage):
+        results: list[Result] = []
+        notes: list[str] = []
+        # first, since what these lack is known at once
+        if pairs:
+            stage("pairs")
+            more, left_out = evaluate_pairs(sets[0], sets[1], settings, device=where, limit=limit, tick=tick)
+            results += more
+            notes += left_out
+        if captions is not None:
+            stage("captions")
+            reader = next((n for n in named if n in ("clip", "eye")), "clip")
+            table = None if captions == "column" else Path(captions)
+            results.append(
+                evaluate_captions(
+                    sets[1],
+                    table,
+                    settings,
+                    extractor=reader,
+                    weights=named.get(reader),
+                    device=where,
+                    limit=limit,
+                    batch=batch,
+                    tick=tick,
+                )
+            )
+        stage("images")
         report = evaluate(
             sets[0],
             sets[1],
@@ -68,26 +112,32 @@ def metrics(
             resizes=list(dict.fromkeys(resize)),
             metrics=metric or None,
             per_class=per_class,
-            settings=ScoreSettings(seed=seed, resamples=resamples),
+            settings=settings,
             limit=limit,
             batch=batch,
             cache=home() / "features" if cache else None,
             progress=Progress(tick, stage),
         )
+    results = [*report.results, *results]
+    notes = [*report.notes, *notes]
+    _say(results, notes, report.skipped, as_json)
+
+
+def _say(results: Sequence[Result], notes: Sequence[str], skipped: Sequence[str], as_json: bool) -> None:
     if as_json:
         shown = {
-            "results": [r.to_dict() for r in report.results],
-            "notes": list(report.notes),
-            "skipped": list(report.skipped),
+            "results": [r.to_dict() for r in results],
+            "notes": list(notes),
+            "skipped": list(skipped),
         }
         sys.stdout.write(json.dumps(shown, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
         return
-    for result in report.results:
+    for result in results:
         sys.stdout.write(f"{result}\n")
-    for note in report.notes:
+    for note in notes:
         sys.stderr.write(f"note: {note}\n")
-    if report.skipped:
-        sys.stderr.write(f"note: {len(report.skipped)} unreadable: {', '.join(report.skipped[:10])}\n")
+    if skipped:
+        sys.stderr.write(f"note: {len(skipped)} unreadable: {', '.join(skipped[:10])}\n")
 
 
 @contextmanager

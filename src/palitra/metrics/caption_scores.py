@@ -58,9 +58,9 @@ def load_caption_network(
 
 
 def _clip(weights: Path | None, device: torch.device) -> CaptionNetwork:
+    path = located("clip", weights)
     from transformers import CLIPModel
 
-    path = located("clip", weights)
     clip: Any = from_folder(CLIPModel, path).to(device).eval().requires_grad_(False)
     tokenizer = load_tokenizer(path)
     size = int(clip.config.vision_config.image_size)

@@ -9,6 +9,9 @@ from typing import Any
 from palitra.metrics.bootstrap import Interval
 from palitra.metrics.extractor import PUBLISHED
 
+PIXELS = "pixels"
+"""In the place of an extractor: the score is of the pixels themselves."""
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -41,14 +44,14 @@ class Result:
     def name(self) -> str:
         """`fid` for the published Inception, else `fid@eye`."""
         where = self.protocol.extractor
-        return self.metric if where == PUBLISHED else f"{self.metric}@{where}"
+        return self.metric if where in (PUBLISHED, PIXELS) else f"{self.metric}@{where}"
 
     def __str__(self) -> str:
         """The value with its whole protocol, in one line."""
         p = self.protocol
         words = [f"{key} {value}" for key, value in self.settings.items()]
         words += [f"resize {p.resize}", f"real {p.real}", f"fake {p.fake}", f"seed {p.seed}"]
-        words += [f"{p.extractor} {p.weights[:8]}", *(f"{k} {v}" for k, v in p.versions.items())]
+        words += [f"{p.extractor} {p.weights[:8]}".rstrip(), *(f"{k} {v}" for k, v in p.versions.items())]
         about = f" {self.interval}" if self.interval else ""
         of = f" ({self.group})" if self.group is not None else ""
         return f"{self.name}{of} {self.value:.6g}{about} | {', '.join(words)}"
