@@ -6,6 +6,7 @@ from sqlalchemy import select, update
 from palitra.errors import NotFoundError
 from palitra.service.files.retention import DAY_S, sweep, sweep_orphans
 from palitra.service.tables import FILES, JOBS, PICTURES
+from tests.portrait import NAME, portraits
 from tests.service.conftest import wish
 from tests.service.test_store import give_file
 
@@ -79,3 +80,25 @@ def test_bytes_that_nothing_names_go_after_a_day(store, engine, blobs, work, set
     assert stranger.exists()
     with pytest.raises(NotFoundError):
         blobs.get(orphan)
+
+
+def test_photos_of_people_go_sooner_than_all_else(store, engine, blobs, work, settings):
+    photo, backdrop, waiting = (blobs.put(content) for content in (b"photo", b"backdrop", b"waiting"))
+    for each in (photo, backdrop, waiting):
+        give_file(engine, "ann", each)
+
+    def ask(**inputs):
+        return store.put(
+            "ann", {"recipe": NAME, "prompt": "x", "inputs": inputs, "consent": True, "steps": 2}
+        )
+
+    with portraits():
+        done = ask(photo=photo, backdrop=backdrop)
+        work(done)
+        open_job = ask(photo=waiting)
+        assert sweep(engine, blobs, 30, time.time() + 6 * DAY_S, keep_people_days=7).files == 0
+        swept = sweep(engine, blobs, 30, time.time() + 8 * DAY_S, keep_people_days=7)
+    assert (swept.jobs, swept.files, swept.blobs) == (0, 1, 1)
+    assert (blobs.has(photo), blobs.has(backdrop), blobs.has(waiting)) == (False, True, True)
+    assert store.get("ann", done.id).state == "done"
+    assert store.get("ann", open_job.id).state == "queued"

@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     deadline_s: float = Field(default=3600, gt=0, description="A job not done by then fails.")
     most_upload_bytes: int = Field(default=32 * 2**20, ge=1024)
     keep_days: float = Field(default=30, gt=0, description="What is older is deleted.")
+    keep_people_days: float = Field(
+        default=7, gt=0, description="Photos of people, after the last job that drew from them."
+    )
     most_files_per_owner: int = Field(default=2000, ge=0, description="Kept uploads; 0: no bound.")
     most_bytes_per_owner: int = Field(
         default=4 * 2**30, ge=0, description="Kept uploads and pictures of one owner; 0: no bound."

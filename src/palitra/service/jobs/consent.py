@@ -10,9 +10,8 @@ from palitra.spec.build import RECIPES
 
 def photos_of_people(recipe: str, inputs: Mapping[str, str]) -> dict[str, str]:
     """Of a job's files by input those that the recipe declares to be photos of a person."""
-    return {
-        i.name: inputs[i.name] for i in RECIPES[recipe].inputs if i.subject == "person" and i.name in inputs
-    }
+    known = RECIPES[recipe].inputs if recipe in RECIPES else ()  # else one of an earlier version
+    return {i.name: inputs[i.name] for i in known if i.subject == "person" and i.name in inputs}
 
 
 def checked_consent(recipe: str, inputs: Mapping[str, str], given: object) -> bool:

@@ -158,7 +158,14 @@ class Worker:
         """At the start and every hour, delete what is past its time, and bytes that nothing names."""
         while not self._stop.is_set():
             try:
-                swept = sweep(self.engine, self.blobs, self.settings.keep_days, forget=DBOS.delete_workflows)
+                days = self.settings.keep_days
+                swept = sweep(
+                    self.engine,
+                    self.blobs,
+                    days,
+                    forget=DBOS.delete_workflows,
+                    keep_people_days=min(days, self.settings.keep_people_days),
+                )
                 orphans = sweep_orphans(self.engine, self.blobs)
             except Exception:
                 LOG.exception("cannot delete what is past its time")
