@@ -34,6 +34,35 @@ def test_dials_are_basic_fields_with_few_choices():
     }
 
 
+def classes():
+    return recipe(
+        model={"enum": ["a", "b"], "default": "a", "type": "string"},
+        label={"depends": {"on": "model", "choices": {"a": ["all", "cat"], "b": ["all"]}}},
+        steps={"type": "integer", "depends": {"on": "model", "only": ["b"]}},
+        n={"type": "integer", "minimum": 1, "maximum": 100, "default": 10},
+    )
+
+
+def test_subjects_and_fields_follow_the_model():
+    one, best = classes(), [Preset("best", TEXT, {"steps": 40})]
+    assert (one.subject, one.subjects({}), one.subjects({"model": "b"})) == (
+        "label",
+        ("all", "cat"),
+        ("all",),
+    )
+    assert one.fields({"preset": "best"}, best) == {}
+    assert one.fields({"preset": "best", "model": "b"}, best) == {"steps": 40, "model": "b"}
+    assert one.subjects({"model": "gone"}) == ("all", "cat")
+    assert recipe(prompt={}, mode={"enum": ["a"]}).subject is None
+    assert {dial.name: dial.choices for dial in one.dials()}["n"] == (1, 2, 3, 4, 10)
+
+
+def test_words_never_go_to_a_recipe_that_takes_none():
+    chosen = {"classes": classes(), "words": recipe("words", prompt={})}
+    person = Person(7, recipe="classes")
+    assert recipe_for(chosen, Dialogue(), person, pictures=False).name == "words"
+
+
 def test_a_preset_fills_in_what_the_recipe_has_and_dials_win():
     one = recipe(steps={"type": "integer"}, n={"type": "integer"})
     presets = [Preset("best", TEXT, {"steps": 40, "n": 2, "best_of": 8})]

@@ -10,7 +10,7 @@ from aiogram import Bot, Router
 from aiogram.exceptions import TelegramBadRequest
 from aiogram.types import BufferedInputFile, CallbackQuery, InaccessibleMessage, Message
 
-from palitra.bot.keyboards import dial_rows, keyboard
+from palitra.bot.keyboards import dial_rows, keyboard, subject_rows
 from palitra.bot.memory import Button, Dialogue, Memory, Wish
 from palitra.bot.patience import patiently
 from palitra.bot.service import Service
@@ -19,6 +19,7 @@ from palitra.bot.tracker import Tracker
 from palitra.client import ApiError, Job
 
 VARIATIONS: Final = 4
+MOST_FILE: Final = 50 * 2**20
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,35 @@ async def _recipe(press: Press) -> None:
     person = press.memory.person(press.button.person)
     press.memory.keep_person(replace(person, recipe=recipe.name))
     press.memory.keep_dialogue(press.button.chat, person.id, Dialogue(recipe.name))
+    if recipe.subject:
+        rows = subject_rows(recipe, person.dials.get(recipe.name, {}))
+        await press.edit(say(press.language, "choose_subject", help=recipe.help(press.language)), rows)
+        return
     key = "send_picture" if recipe.pictures else "send_words"
     await press.edit(say(press.language, key, help=recipe.help(press.language)))
+
+
+async def _subject(press: Press) -> str | None:
+    """Draw what was chosen, with the dials as they are now."""
+    recipes, presets = await press.service.catalogue()
+    recipe = recipes.get(press.data["recipe"])
+    if recipe is None or recipe.subject is None:
+        return say(press.language, "no_recipe")
+    dials = press.memory.person(press.button.person).dials.get(recipe.name, {})
+    press.tracker.accept(
+        Wish(
+            origin=f"b:{press.query.id}",
+            chat=press.button.chat,
+            person=press.button.person,
+            answers=press.message.message_id,
+            language=press.language,
+            recipe=recipe.name,
+            prompt="",
+            fields={**recipe.fields(dials, presets), recipe.subject: press.data["value"]},
+            inputs={},
+        )
+    )
+    return None
 
 
 async def _language(press: Press) -> str:
@@ -168,6 +196,9 @@ async def _redo(press: Press, **changed: Any) -> None:
     client = press.service.client(press.button.person, press.language)
     job = await client.job(press.data["job"])
     agreed = {"consent": True} if job.raw.get("consent") else {}
+    prompt = job.raw["params"].get("prompt")
+    if prompt is None:  # a sheet: its number of pictures is part of what was asked for
+        changed["n"] = job.raw["params"]["n"]
     press.tracker.accept(
         Wish(
             origin=f"b:{press.query.id}",
@@ -176,7 +207,7 @@ async def _redo(press: Press, **changed: Any) -> None:
             answers=press.message.message_id,
             language=press.language,
             recipe=str(job.raw["recipe"]),
-            prompt=str(job.raw["params"]["prompt"]),
+            prompt=str(prompt or ""),
             fields={**_kept(job), **agreed, **changed},
             inputs={name: {"file": file} for name, file in job.raw["inputs"].items()},
         )
@@ -200,6 +231,22 @@ async def _file(press: Press) -> str | None:
             raise
         return say(press.language, "gone")
     file = BufferedInputFile(data, f"palitra-{press.data['seed']}.png")
+    await patiently(lambda: press.bot.send_document(press.button.chat, file))
+    return None
+
+
+async def _archive(press: Press) -> str | None:
+    """All pictures of a sheet, as Telegram takes files of at most 50 MB from bots."""
+    client = press.service.client(press.button.person, press.language)
+    try:
+        data = await client.archive(press.data["job"])
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        return say(press.language, "gone")
+    if len(data) > MOST_FILE:
+        return say(press.language, "archive_large", size=f"{len(data) / 2**20:.0f}")
+    file = BufferedInputFile(data, f"palitra-{press.data['job'][:8]}.zip")
     await patiently(lambda: press.bot.send_document(press.button.chat, file))
     return None
 
@@ -229,6 +276,8 @@ ACTIONS: Final[Mapping[str, Callable[[Press], Awaitable[str | None]]]] = {
     "agree": _agree,
     "refuse": _refuse,
     "cancel": _cancel,
+    "subject": _subject,
+    "archive": _archive,
     "again": _again,
     "variations": _variations,
     "less": _fidelity,

@@ -8,7 +8,7 @@ from aiogram.types import BotCommand, Message
 
 from palitra.bot.albums import Albums
 from palitra.bot.conversation import MOST_WORDS, Conversation
-from palitra.bot.keyboards import dial_rows, keyboard, language_rows, recipe_rows
+from palitra.bot.keyboards import dial_rows, keyboard, language_rows, recipe_rows, subject_rows
 from palitra.bot.memory import AlbumPicture, Dialogue, Memory
 from palitra.bot.service import Service
 from palitra.bot.settings import BotSettings
@@ -16,7 +16,7 @@ from palitra.bot.texts import LANGUAGES, Language, count, say
 from palitra.bot.tracker import Tracker
 
 MB = 2**20
-MENU = ("new", "settings", "language", "help", "cancel")
+MENU = ("new", "classes", "settings", "language", "help", "cancel")
 
 
 def make_router() -> Router:
@@ -25,6 +25,7 @@ def make_router() -> Router:
     router.message.register(start, CommandStart())
     router.message.register(help_, Command("help"))
     router.message.register(new, Command("new"))
+    router.message.register(classes, Command("classes"))
     router.message.register(language_, Command("language"))
     router.message.register(settings_, Command("settings"))
     router.message.register(cancel, Command("cancel"))
@@ -64,6 +65,20 @@ async def new(message: Message, language: Language, memory: Memory, service: Ser
     memory.keep_dialogue(chat, person, Dialogue())
     buttons = keyboard(memory, chat, person, rows)
     await message.answer(say(language, "choose_recipe"), reply_markup=buttons, parse_mode=None)
+
+
+async def classes(message: Message, language: Language, memory: Memory, service: Service) -> None:
+    """/classes: choose what to draw where no words are needed."""
+    recipes, _ = await service.catalogue()
+    recipe = next((r for r in recipes.values() if r.subject), None)
+    if recipe is None:
+        await message.answer(say(language, "no_classes"), parse_mode=None)
+        return
+    chat, person = message.chat.id, memory.person(_person(message))
+    memory.keep_dialogue(chat, person.id, Dialogue(recipe.name))
+    buttons = keyboard(memory, chat, person.id, subject_rows(recipe, person.dials.get(recipe.name, {})))
+    words = say(language, "choose_subject", help=recipe.help(language))
+    await message.answer(words, reply_markup=buttons, parse_mode=None)
 
 
 async def language_(message: Message, language: Language, memory: Memory) -> None:

@@ -39,11 +39,28 @@ class Conversation:
             self.memory.keep_dialogue(chat, person, Dialogue(chosen.name, (), words))
             await self._say(chat, say(language, "words_kept"))
             return
+        if chosen and chosen.subject:
+            await self.subject(chat, person, message, language, chosen, words)
+            return
         recipe = recipe_for(recipes, dialogue, who, pictures=bool(dialogue.files))
         files = [{"file": file} for file in dialogue.files]
         here = _Here(chat, who, message, language)
         self._wish(here, recipe, presets, words, files)
         self.memory.keep_dialogue(chat, person, Dialogue())
+
+    async def subject(
+        self, chat: int, person: int, message: int, language: Language, recipe: Recipe, word: str
+    ) -> None:
+        """A wish for one of a recipe's subjects, such as a class; others are answered with the list."""
+        who = self.memory.person(person)
+        _, presets = await self.service.catalogue()
+        known = recipe.subjects(who.dials.get(recipe.name, {}))
+        found = next((each for each in known if each.casefold() == word.strip().casefold()), None)
+        if found is None:
+            await self._say(chat, say(language, "no_subject", names=", ".join(known))[:MOST_WORDS])
+            return
+        here = _Here(chat, who, message, language)
+        self._wish(here, recipe, presets, "", [], subject=found)
 
     async def picture(
         self, chat: int, person: int, message: int, language: Language, words: str, file: str
@@ -105,8 +122,11 @@ class Conversation:
         words: str,
         files: Sequence[Mapping[str, str]],
         own: Sequence[str] = (),
+        subject: str | None = None,
     ) -> None:
         fields = recipe.fields(here.person.dials.get(recipe.name, {}), presets)
+        if recipe.subject and subject is not None:
+            fields[recipe.subject] = subject
         portions = recipe.portions(files) if files else [{}]
         for i, inputs in enumerate(portions):
             # pictures of an album may each have words of their own, where each is a job of its own
@@ -147,6 +167,6 @@ def recipe_for(
     """
     names = [name for name in (dialogue.recipe, person.recipe, *recipes) if name]
     for name in names:
-        if name in recipes and bool(recipes[name].pictures) == pictures:
+        if name in recipes and bool(recipes[name].pictures) == pictures and not recipes[name].subject:
             return recipes[name]
     raise InputError("`recipes` of the service must take " + ("pictures" if pictures else "words alone"))

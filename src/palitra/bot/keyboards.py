@@ -14,6 +14,7 @@ from palitra.bot.texts import LANGUAGES, Language, say
 
 NAMES: Mapping[Language, str] = {"en": "English", "ru": "Русский"}
 FIDELITY_STEP = 0.2
+MOST_SUBJECTS = 30
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,13 @@ def keyboard(
 def recipe_rows(recipes: Mapping[str, Recipe], language: Language, action: str) -> list[list[Choice]]:
     """One recipe a row."""
     return [[Choice(r.label(language), action, {"recipe": name})] for name, r in recipes.items()]
+
+
+def subject_rows(recipe: Recipe, chosen: Mapping[str, Any]) -> list[list[Choice]]:
+    """What a recipe can draw, three in a row; more than fit under a message are typed."""
+    names = recipe.subjects(chosen)[:MOST_SUBJECTS]
+    choices = [Choice(name, "subject", {"recipe": recipe.name, "value": name}) for name in names]
+    return [choices[i : i + 3] for i in range(0, len(choices), 3)]
 
 
 def language_rows() -> list[list[Choice]]:
@@ -87,7 +95,8 @@ def picture_rows(
     def button(action: str, **more: Any) -> Choice:
         return Choice(say(language, f"button_{action}"), action, {**this, **more})
 
-    rows = [[button("again"), button("variations")]]
+    sheet = "prompt" not in params
+    rows = [[button("again"), button("archive" if sheet else "variations")]]
     fidelity = params.get("fidelity")
     if isinstance(fidelity, int | float):
         less, more = fidelity - FIDELITY_STEP, fidelity + FIDELITY_STEP

@@ -80,6 +80,21 @@ class Recipe:
         """Names of the inputs that are photos of a person: they are used only with consent."""
         return frozenset(str(given["name"]) for given in self.inputs if given.get("subject") == "person")
 
+    @property
+    def subject(self) -> str | None:
+        """The field that says what to draw where a recipe takes no words: a choice, such as a class."""
+        if "prompt" in self.properties:
+            return None
+        chosen = (name for name, field in self.properties.items() if "choices" in field.get("depends", {}))
+        return next(chosen, None)
+
+    def subjects(self, chosen: Mapping[str, Any]) -> tuple[str, ...]:
+        """What can be drawn with the dials as they are."""
+        if self.subject is None:
+            return ()
+        depends = self.properties[self.subject]["depends"]
+        return tuple(depends["choices"].get(self._value(depends["on"], chosen), ()))
+
     def portions(self, files: Sequence[Mapping[str, str]]) -> list[dict[str, dict[str, str]]]:
         """An album as the inputs of as few jobs as the recipe allows."""
         names = self.pictures
@@ -100,7 +115,19 @@ class Recipe:
     def fields(self, chosen: Mapping[str, Any], presets: Sequence[Preset]) -> dict[str, Any]:
         """A job's fields from what somebody chose; what the recipe does not have is left out."""
         preset = next((p.values for p in presets if p.name == chosen.get("preset")), {})
-        return {k: v for k, v in {**preset, **chosen}.items() if k in self.properties}
+        return {k: v for k, v in {**preset, **chosen}.items() if self._has(k, chosen)}
+
+    def _has(self, name: str, chosen: Mapping[str, Any]) -> bool:
+        """Whether there is such a field with the dials as they are: some belong to some models only."""
+        depends = self.properties.get(name, {}).get("depends", {})
+        if "only" in depends and self._value(depends["on"], chosen) not in depends["only"]:
+            return False
+        return name in self.properties
+
+    def _value(self, name: str, chosen: Mapping[str, Any]) -> Any:
+        field = self.properties.get(name, {})
+        value = chosen.get(name)
+        return value if value in field.get("enum", (value,)) and value is not None else field.get("default")
 
 
 def _choices(name: str, field: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -113,7 +140,8 @@ def _choices(name: str, field: Mapping[str, Any]) -> tuple[Any, ...]:
         return ()
     if kind == "integer":
         most = min(high, low + (MOST_PICTURES if name == "n" else MOST_CHOICES) - 1)
-        return tuple(range(int(low), int(most) + 1))
+        usual = field.get("default")
+        return tuple(sorted({*range(int(low), int(most) + 1), *([usual] if usual is not None else [])}))
     if kind == "number":
         step = (high - low) / MOST_CHOICES
         even = [round(low + step * i, 6) for i in range(MOST_CHOICES + 1)]

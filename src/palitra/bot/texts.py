@@ -19,11 +19,12 @@ TEXTS: Final[dict[str, dict[Language, str]]] = {
         "en": "Words alone become a picture. A drawing, or a photo of one, with a caption becomes a picture "
         "of the same shape; an album makes one picture of each. While I draw you see the place in the "
         "queue, the time left and a preview. Under a picture: again, variations, more or less faithful to "
-        "the lines, the file without Telegram's compression, delete.\n\n/new, /settings, /language, /cancel",
+        "the lines, the file without Telegram's compression, delete.\n\n"
+        "/new, /classes, /settings, /language, /cancel",
         "ru": "Одни слова становятся картинкой. Рисунок или его фото с подписью становится картинкой той же "
         "формы; из альбома выйдет по картинке на каждый рисунок. Пока я рисую, видны место в очереди, "
         "оставшееся время и набросок результата. Под картинкой: ещё раз, варианты, ближе к линиям или "
-        "свободнее, файл без сжатия, удалить.\n\n/new, /settings, /language, /cancel",
+        "свободнее, файл без сжатия, удалить.\n\n/new, /classes, /settings, /language, /cancel",
     },
     "private": {
         "en": "This bot is private. Your number is {person}: ask who runs it to let you in.",
@@ -34,6 +35,15 @@ TEXTS: Final[dict[str, dict[Language, str]]] = {
     "send_picture": {
         "en": "{help}\n\nSend a picture with a caption.",
         "ru": "{help}\n\nПришлите картинку с подписью.",
+    },
+    "choose_subject": {"en": "{help}\n\nWhat shall it be?", "ru": "{help}\n\nЧто рисуем?"},
+    "no_subject": {
+        "en": "I do not know this one. There are: {names}.",
+        "ru": "Такого не знаю. Есть: {names}.",
+    },
+    "no_classes": {
+        "en": "There is no model of classes here yet.",
+        "ru": "Моделей классов здесь пока нет.",
     },
     "words_kept": {
         "en": "The words are noted. Now the picture, please.",
@@ -106,9 +116,15 @@ TEXTS: Final[dict[str, dict[Language, str]]] = {
     "button_variations": {"en": "🎲 Variations", "ru": "🎲 Варианты"},
     "button_less": {"en": "➖ Freer", "ru": "➖ Свободнее"},
     "button_more": {"en": "➕ Closer", "ru": "➕ Ближе к линиям"},
+    "archive_large": {
+        "en": "The archive has {size} MB, and Telegram takes 50: the page has it.",
+        "ru": "В архиве {size} МБ, а Телеграм берёт 50: он есть на странице.",
+    },
+    "button_archive": {"en": "🗜 All (zip)", "ru": "🗜 Все (zip)"},
     "button_file": {"en": "📄 As file", "ru": "📄 Файлом"},
     "button_delete": {"en": "🗑 Delete", "ru": "🗑 Удалить"},
     "command_new": {"en": "choose what to make", "ru": "выбрать, что делать"},
+    "command_classes": {"en": "pictures of a class", "ru": "картинки одного класса"},
     "command_settings": {"en": "dials", "ru": "ручки"},
     "command_language": {"en": "English or Russian", "ru": "русский или английский"},
     "command_help": {"en": "how it works", "ru": "как это работает"},

@@ -163,7 +163,7 @@ class Tracker:
                 inputs = {name: await self._file(wish, name, client) for name in wish.inputs}
                 job = await client.submit(
                     wish.recipe,
-                    wish.prompt,
+                    wish.prompt or None,
                     inputs=inputs,
                     idempotency_key=f"{self.bot.id}-{wish.origin}",
                     **wish.fields,

@@ -30,7 +30,8 @@ def progress(job: Job, language: Language) -> str:
 def caption(wish: Wish, job: Job, image: Image, recipe: Recipe | None) -> str:
     """The words, the recipe and the seed: Telegram drops what the file says about itself."""
     language = wish.language
-    prompt = wish.prompt if len(wish.prompt) <= _MOST_PROMPT else wish.prompt[: _MOST_PROMPT - 1] + "…"
+    title = wish.prompt or str(job.raw.get("title", ""))
+    prompt = title if len(title) <= _MOST_PROMPT else title[: _MOST_PROMPT - 1] + "…"
     facts = [recipe.label(language) if recipe else wish.recipe, say(language, "seed", seed=image.seed)]
     params = job.raw["params"]
     for dial in recipe.dials() if recipe else ():
