@@ -87,11 +87,12 @@ def protocol(task: Task, settings: BalanceSettings) -> str:
     """How the numbers are made, in words."""
     g, b, s = settings.generator, settings.budget, settings.sieve
     c, h, w = task.pool.shape
+    passes = b.samples / ((1 - settings.validation) * len(task.pool))
     parts = [
         f"{len(task.pool)} pictures for training and validation ({settings.validation:.0%}), "
         f"{len(task.test)} for the test, {c} x {h} x {w}.",
         f"Every classifier: the same convolutional network (width {b.width}) shown {b.samples:,} pictures in "
-        f"batches of {b.batch}.",
+        f"batches of {b.batch}, about {passes:.0f} passes over the training rows.",
         f"Rare classes are filled to {settings.target:.0%} of the gap to the largest; generated rows weigh "
         f"{settings.weight:g}.",
         f"Generator: {g.model} {g.preset}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from palitra.balancing.balance import protocol, run_seed
 from palitra.balancing.classical import Flips
 from palitra.balancing.classifier import Budget
 from palitra.balancing.generator import GeneratorChoice
-from palitra.balancing.kept import Outcome, outcome_path, read_outcome, write_json
+from palitra.balancing.kept import Outcome, check_same_settings, outcome_path, read_outcome, write_json
 from palitra.balancing.plot import draw_plot
 from palitra.balancing.report import make_report
 from palitra.balancing.seed_run import CAS, Watch
@@ -29,9 +29,8 @@ from palitra.zoo.labelled_images import LabelledImages
 
 FACTS = "facts.json"
 SHEET = "sheet.webp"
-GENERATOR = 36_000
-CLASSIFIER = 18_000
-"""Pictures per minute of budget: a fixed rate, so that results do not depend on how busy a machine is."""
+RATE = 36_000
+"""Pictures per minute of budget: fixed, so that results do not depend on how busy a machine is."""
 
 Splits = tuple[LabelledImages, LabelledImages]
 
@@ -60,20 +59,24 @@ class BalanceExperiment:
         settings = {
             "model": self.model,
             "preset": "tiny" if scope.tiny else "small",
-            "generator": 64 if scope.tiny else round(GENERATOR * scope.budget),
-            "classifier": 160 if scope.tiny else round(CLASSIFIER * scope.budget),
+            "generator": 64 if scope.tiny else round(RATE * scope.budget),
+            "classifier": 160 if scope.tiny else round(RATE * scope.budget),
             "flips": self.flips,
             "tiny": scope.tiny,
             **self.settings,
         }
+        # a tuned preset is another experiment: the whole configuration is kept
+        chosen = self.balance_settings(settings).generator
+        settings["configuration"] = chosen.config(0).model_dump(mode="json")
         return [Trial("balance", seed, settings) for seed in range(scope.seeds)]
 
     def run(self, trial: Trial, place: Place) -> Findings:
         """All strategies with the trial's seed."""
         tiny = bool(trial.settings["tiny"])
         train, test = self.read(place.data, tiny)
-        settings = self.balance_settings(trial)
+        settings = self.balance_settings(trial.settings)
         task = make_task(train, test, settings)
+        check_same_settings(place.folder, {**settings.deciding(), "data": task.fingerprint})
         watch = Watch(tick=lambda pictures: place.clock.tick())
         run, outcomes, cas = run_seed(task, settings, trial.seed, place.folder, watch=watch)
         told = protocol(task, settings)
@@ -90,10 +93,9 @@ class BalanceExperiment:
         }
         return Findings(numbers, told, pictures={"sheet": SHEET})
 
-    def balance_settings(self, trial: Trial) -> BalanceSettings:
+    def balance_settings(self, known: Mapping[str, Any]) -> BalanceSettings:
         """What the library is asked for."""
-        known = trial.settings
-        changes = [f"training.images={known['generator']}"]
+        changes = [f"training.images={known['generator']}", "training.decay_from=1.0"]
         if known["tiny"]:
             changes.append("training.batch=8")
         return BalanceSettings(
@@ -119,7 +121,7 @@ class BalanceExperiment:
             facts["names"],
             facts["rare"],
             f"{self.asked} {facts['protocol']}",
-            self.balance_settings(whole[0].trial).resamples,
+            self.balance_settings(whole[0].trial.settings).resamples,
         )
         plot = draw_plot(report, docs / f"{self.name}.webp").name
         sheet = docs / f"{self.name}-sheet.webp"

@@ -37,5 +37,5 @@ EXPERIMENT = BalanceExperiment(
     read=read,
     check=check,
     flips="horizontal",
-    budget=0.5,
+    budget=1.0,
 )
