@@ -1,11 +1,11 @@
 import time
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from palitra.errors import StorageError
 from palitra.service.files.room import YOUNG_S, Room, kept_of
-from palitra.service.tables import FILES
+from palitra.service.tables import FILES, PICTURES
 from tests.service.conftest import wish
 from tests.service.test_store import give_file
 
@@ -105,3 +105,17 @@ def test_no_bound_is_no_bound(room, keep):
     keep(b"1", size=10**9)
     none = room(most_files_per_owner=0, most_bytes_per_owner=0, most_store_bytes=0)
     none.check("ann", uploads=1, size=10**12)
+
+
+def test_with_its_pictures_an_upload_is_no_longer_needed(room, keep, engine, store, work):
+    (used,) = keep(b"used")
+    job = store.put(
+        "ann", {"recipe": "sketch_to_image", "prompt": "x", "steps": 2, "inputs": {"sketch": used}}
+    )
+    work(job)
+    with pytest.raises(StorageError):
+        room(most_files_per_owner=1).check("ann", uploads=1, size=1)
+    with engine.begin() as connection:
+        connection.execute(delete(PICTURES).where(PICTURES.c.job == job.id))
+    room(most_files_per_owner=1).check("ann", uploads=1, size=1)
+    assert files(engine) == set()

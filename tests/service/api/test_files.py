@@ -163,7 +163,7 @@ def test_over_the_bound_the_answer_says_what_to_do(client, app):
     assert told["fields"] == [
         {"field": "files", "bound": "at most 2 kept uploads", "value": told["fields"][0]["value"]}
     ]
-    assert "delete jobs or files" in told["detail"]
+    assert "delete pictures" in told["detail"]
     russian = client.post("/v1/files", files={"file": ("a", three)}, headers={"accept-language": "ru"}).json()
     assert "удалите" in russian["detail"]
     file = upload(client, one).json()["id"]  # the same again is nothing new

@@ -1,4 +1,4 @@
-"""How much one owner, and all together, may keep. Old uploads that no job draws from make room first.
+"""How much one owner, and all together, may keep. Old uploads that nothing needs make room first.
 
 Only what is new is refused, an upload or a job: results of accepted jobs are kept whatever the bounds say.
 """
@@ -9,12 +9,13 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, delete, func, select
+from sqlalchemy import Connection, Engine, delete, exists, func, select
 
 from palitra.errors import StorageError
 from palitra.service.audit import record
 from palitra.service.files.blobs import BlobStore
 from palitra.service.files.naming import drop_unnamed, lock_names
+from palitra.service.jobs.job import OPEN
 from palitra.service.settings import Settings
 from palitra.service.tables import FILES, JOBS, PICTURES
 
@@ -44,7 +45,7 @@ class Room:
     def check(self, owner: str, spare: Collection[str] = (), uploads: int = 0, size: int = 0) -> None:
         """Let something new in: so many uploads of so many bytes, or a job (nothing of its own yet).
 
-        Where the owner is over a bound, their oldest uploads that no job draws from are deleted; `spare`,
+        Where the owner is over a bound, their oldest uploads that nothing needs are deleted; `spare`,
         the files of the new job, stay.
 
         Raises:
@@ -67,7 +68,7 @@ class Room:
         if uploads and most and now.uploads + uploads > most:
             return (
                 f"`files` must be at most {most} kept uploads, got {now.uploads} already: "
-                "delete jobs or files that you no longer need"
+                "delete pictures that you no longer need"
             )
         # a job brings pictures, so it needs at least some room
         if most_bytes and now.bytes + max(1, size) > most_bytes:
@@ -94,7 +95,7 @@ class Room:
         self._sum += size
 
     def _tidy(self, owner: str, now: Kept, uploads: int, size: int, spare: Collection[str]) -> None:
-        """Delete the oldest uploads without a job, until it fits."""
+        """Delete the oldest uploads that nothing needs, until it fits."""
         gone = []
         with self.engine.begin() as connection:
             old = select(FILES.c.id, FILES.c.bytes).where(
@@ -127,6 +128,7 @@ def kept_of(connection: Connection, owner: str | None = None) -> Kept:
 
 
 def used_files(connection: Connection, owner: str) -> set[str]:
-    """Uploads that a job of the owner, open or ended, draws from."""
-    inputs = select(JOBS.c.inputs).where(JOBS.c.owner == owner)
+    """Uploads that a job of the owner draws from, or that a picture which is still kept was drawn from."""
+    drawn = exists().where(PICTURES.c.job == JOBS.c.id)
+    inputs = select(JOBS.c.inputs).where(JOBS.c.owner == owner, JOBS.c.state.in_(OPEN) | drawn)
     return {file for each in connection.scalars(inputs) for file in each.values()}
