@@ -20,6 +20,8 @@ def sets(tmp_path, monkeypatch):
 
 def palitra(monkeypatch, capsys, *words):
     """Output, errors and exit code of one call in this process."""
+    if "--extractor" not in words:
+        words = (*words, "--extractor", "random")
     monkeypatch.setattr("sys.argv", ["palitra", "metrics", *words])
     with pytest.raises(SystemExit) as stopped:
         main.main()

@@ -19,11 +19,11 @@ def metrics(
     real: Annotated[Path, typer.Argument(metavar="REAL", help="A folder, a .parquet or an .npz file.")],
     fake: Annotated[Path, typer.Argument(metavar="FAKE", help="The same of the images to be judged.")],
     extractor: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
-            help="eye, inception, vgg16, dinov2, clip, facenet, arcface, random; repeatable; or NAME=PATH."
+            help="eye (the default), inception, vgg16, dinov2, clip, facenet, arcface, random; or NAME=PATH."
         ),
-    ] = ["random"],  # noqa: B006 - typer reads it, nobody changes it
+    ] = None,
     resize: Annotated[list[str], typer.Option(help="clean, tf1, torch; repeatable.")] = ["clean"],  # noqa: B006
     metric: Annotated[
         list[str] | None,
@@ -60,7 +60,7 @@ def metrics(
     from palitra.errors import InputError, check_range
     from palitra.metrics.evaluate import Progress, evaluate
     from palitra.metrics.evaluate_pairs import evaluate_captions, evaluate_pairs
-    from palitra.metrics.extractors import load_extractor
+    from palitra.metrics.extractors import default_extractor, load_extractor
     from palitra.metrics.scores import ScoreSettings
     from palitra.models.device import choose_device
     from palitra.models.zoo import home
@@ -71,7 +71,10 @@ def metrics(
     if limit is not None and limit < 1:
         raise InputError(f"`limit` must be at least 1, got {limit}")
     where = choose_device(device)
-    named = {name: Path(path) if path else None for name, _, path in (w.partition("=") for w in extractor)}
+    named = {
+        name: Path(path) if path else None
+        for name, _, path in (w.partition("=") for w in extractor or [default_extractor()])
+    }
     networks = [load_extractor(name, path, where) for name, path in named.items()]
     sets = [open_image_set(path) for path in (real, fake, *([held_out] if held_out else []))]
     settings = ScoreSettings(seed=seed, resamples=resamples)

@@ -22,10 +22,15 @@ from palitra.models.inception import SIZE, load_inception
 from palitra.models.metric_weights_files import located
 from palitra.models.weights import FileHashes, find_weights, read_json, shown
 
-__all__ = ["Extracted", "Extractor", "load_extractor"]
+__all__ = ["Extracted", "Extractor", "default_extractor", "load_extractor"]
 
 RANDOM_SIZE = 32
 RANDOM_WIDTHS = (32, 64, 128)
+
+
+def default_extractor() -> str:
+    """The embedded eye; random in a package without it."""
+    return "eye" if (FOLDER / "config.json").is_file() else "random"
 
 
 def load_extractor(
