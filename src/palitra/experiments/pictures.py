@@ -12,8 +12,6 @@ from palitra.experiments.table import by_name
 from palitra.experiments.trial import Kept
 
 QUALITY = 80
-MARGIN = 110
-LINE = 64
 
 
 def save_webp(image: Image.Image, path: Path) -> str:
@@ -40,12 +38,14 @@ def rows_of_models(kept: Sequence[Kept], path: Path, which: str = "row") -> str 
             rows.append((name, image))
     if not rows:
         return None
-    width = MARGIN + max(image.width for _, image in rows) // 2
+    font = ImageFont.load_default(13)
+    margin = 12 + int(max(font.getlength(name) for name, _ in rows))
+    width = margin + max(image.width for _, image in rows) // 2
     page = Image.new("RGB", (width, sum(image.height // 2 + 2 for _, image in rows)), "white")
-    draw, font, y = ImageDraw.Draw(page), ImageFont.load_default(13), 0
+    draw, y = ImageDraw.Draw(page), 0
     for name, image in rows:
         small = image.resize((image.width // 2, image.height // 2), Image.Resampling.LANCZOS)
-        page.paste(small, (MARGIN, y))
+        page.paste(small, (margin, y))
         draw.text((4, y + small.height / 2), name, "black", font, anchor="lm")
         y += small.height + 2
     return save_webp(page, path)
@@ -82,6 +82,7 @@ def line_plot(
         axes.set_xscale("log")
     if log_y:
         axes.set_yscale("log")
+        _plain_ticks(axes.yaxis)
     axes.legend(fontsize=8, ncols=1 + len(lines) // 8)
     return _save(figure, axes, path, x, y)
 
@@ -93,7 +94,19 @@ def scatter_plot(points: Mapping[str, tuple[float, float]], path: Path, x: str, 
         axes.plot([a], [b], "o", color="#33639b")
         axes.annotate(name, (a, b), textcoords="offset points", xytext=(5, 4), fontsize=8)
     axes.set_xscale("log")
+    # room for the names at the right
+    axes.margins(x=0.12)
+    _plain_ticks(axes.xaxis)
     return _save(figure, axes, path, x, y)
+
+
+def _plain_ticks(axis: Any) -> None:
+    """Numbers as numbers, also where they span less than a decade."""
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+    axis.set_minor_formatter(FuncFormatter(lambda value, place: ""))
 
 
 def _figure() -> tuple[Any, Any]:
