@@ -62,3 +62,21 @@ def test_wrong_wishes_are_one_sentence(run, words, error, sentence):
 def test_an_unknown_model_names_the_known_ones():
     with pytest.raises(ModelNotFoundError, match=r"`model` must be one of .*, got nothing"):
         palitra("classes", "nothing")
+
+
+def test_an_embedded_run_draws_too(run, tmp_path):
+    about = ["--title", "Toys", "--data", "toys", "--licence", "Apache-2.0"]
+    palitra("zoo", "embed", run, tmp_path / "toys", *about)
+    words = [
+        "classes",
+        tmp_path / "toys",
+        "dark",
+        "-n",
+        1,
+        "--out",
+        tmp_path / "out",
+        "--device",
+        "cpu",
+        "--json",
+    ]
+    assert json.loads(palitra(*words))["model"] == "toys"

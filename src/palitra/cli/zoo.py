@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
 
 app = typer.Typer(
     help="Generative models of your own classes: train, sample, evaluate, compare.", no_args_is_help=True
@@ -93,16 +98,22 @@ def sample(
     sweep: Annotated[str | None, typer.Option(help="truncation, guidance or steps: a sheet.")] = None,
     values: Annotated[str, typer.Option(help="Values of the sweep, such as 0,0.5,1,2.")] = "0.25,0.5,1,2",
     interpolate: Annotated[bool, typer.Option(help="A sheet of ways between two latents.")] = False,
+    ray: Annotated[
+        str | None, typer.Option(help="Draw on a Ray cluster: local, auto, or its address.")
+    ] = None,
     which: Which = "best",
     device: Device = "auto",
 ) -> None:
     """Draw pictures of chosen classes; the same seed gives the same picture."""
+    from functools import partial
+
     from palitra.models.device import choose_device
     from palitra.zoo.commands import interpolation_sheet, sample_pictures, swept_sheet
     from palitra.zoo.families.family import Drawing
     from palitra.zoo.run_folder import load_model
 
-    model, card = load_model(run, which, choose_device(device))
+    where = choose_device(device)
+    model, card = load_model(run, which, where)
     sheet = out if out.suffix == ".png" else out / "sheet.png"
     if sweep is not None:
         done = swept_sheet(model, card.names, sheet, sweep, values, name, seed)
@@ -110,8 +121,36 @@ def sample(
         done = interpolation_sheet(model, card.names, sheet, name, seed)
     else:
         options = Drawing(truncation, guidance, steps)
-        done = sample_pictures(model, card.names, out, name, n, per_class, seed, options)
+        draw = partial(sample_pictures, model, card.names, out, name, n, per_class, seed, options)
+        if ray is None:
+            done = draw()
+        else:
+            from palitra.scale.ray_shards import RayShards
+            from palitra.zoo.shards import draw_spread
+
+            with RayShards(ray) as cluster:
+
+                def spread(labels: Tensor | None, count: int) -> Iterator[Tensor]:
+                    return draw_spread(cluster, run, which, model, labels, count, seed, options, where)
+
+                done = draw(spread)
     sys.stdout.write(f"{done}\n")
+
+
+@app.command("embed")
+def embed(
+    run: Run,
+    folder: Annotated[Path, typer.Argument(help="Where it goes; the folder's name is the model's name.")],
+    title: Annotated[str, typer.Option(help="A line for people.")],
+    data: Annotated[str, typer.Option(help="What it was trained on.")],
+    licence: Annotated[str, typer.Option(help="Licence of the weights.")],
+    which: Which = "best",
+) -> None:
+    """Make a small folder of a run for others to draw with: bfloat16, what draws alone, a card."""
+    from palitra.zoo.embed import embed_run
+
+    about = embed_run(run, folder, title=title, data=data, licence=licence, which=which)
+    sys.stdout.write(f"{about.folder} ({about.size / 2**20:.2f} MiB)\n")
 
 
 @app.command("eval")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -88,8 +88,12 @@ def sample_pictures(
     per_class: int | None = None,
     seed: int = 0,
     options: Drawing | None = None,
+    spread: Callable[[Tensor | None, int], Iterator[Tensor]] | None = None,
 ) -> Path:
-    """Write a folder per class (a readable set again), or one sheet if `out` ends in .png; returns `out`."""
+    """Write a folder per class (a readable set again), or one sheet if `out` ends in .png; returns `out`.
+
+    spread: draws the chunks of (labels, count) elsewhere, as `palitra.zoo.shards`.
+    """
     from PIL import Image
 
     from palitra.data.picture_files import save_picture
@@ -97,7 +101,8 @@ def sample_pictures(
     labels, count = asked_labels(model, names, name, n, per_class)
     start = 0
     kept: list[Tensor] = []
-    for chunk in draw_pictures(model, labels, count, seed, options):
+    chunks = draw_pictures(model, labels, count, seed, options) if spread is None else spread(labels, count)
+    for chunk in chunks:
         if out.suffix == ".png":
             kept.append(chunk)
             continue

@@ -1,0 +1,1 @@
+"""Work in shards: here, or spread over a cluster."""
