@@ -20,7 +20,7 @@ WORDS: Final = {
     404: "There is no such thing, or it is somebody else's",
     408: "The body came too slowly",
     409: "Not possible in this state",
-    413: "The body is too large",
+    413: "The body is too large, or so much is kept that there is no room",
     422: "Something in the request is not right",
     429: "Too many requests or waiting jobs; `Retry-After` says when to come back",
     503: "Not available now; nothing was accepted",
@@ -105,6 +105,8 @@ def _problems(path: str, method: str, operation: dict[str, Any]) -> Iterator[int
     if "parameters" in operation:
         yield 422
     if path.endswith("/retry"):
+        yield from (409, 413)
+    if method == "delete" and path.startswith("/v1/files"):
         yield 409
     if path in OPENAI:
         yield 504
