@@ -40,6 +40,7 @@ class BalanceExperiment:
     """Every strategy of `palitra.balancing` on one set; a trial is a seed.
 
     read: training and test pictures from the folder of the sets, a few for tiny. check: the set is there.
+    note: what a reader must know of the result.
     """
 
     name: str
@@ -49,6 +50,7 @@ class BalanceExperiment:
     check: Callable[[Path], None]
     flips: Flips
     model: str = "cvae"
+    note: str = ""
     seeds: int = 5
     budget: float = 2 / 3
     settings: dict[str, Any] = field(default_factory=dict)
@@ -136,7 +138,8 @@ class BalanceExperiment:
             f"![Real and generated pictures]({sheet.name})\n\n*Rare classes, a row each: eight real training "
             "pictures, then eight generated ones that the sieve kept (seed 0).*"
         )
-        return markdown(report, self.title, plot) + f"\n{pairs}\n\n{cost}\n"
+        note = f"\n{self.note}\n" if self.note else ""
+        return markdown(report, self.title, plot) + f"{note}\n{pairs}\n\n{cost}\n"
 
 
 def _outcome(kept: Kept, strategy: str) -> Outcome | None:
