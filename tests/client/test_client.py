@@ -124,6 +124,44 @@ def test_the_asynchronous_client(url):
     assert asyncio.run(go()) == ("done", b"\xff\xd8", "cancelled")
 
 
+def public(kind):
+    return {name for name in dir(kind) if not name.startswith("_")}
+
+
+def test_both_clients_can_do_the_same():
+    assert public(Client) == public(AsyncClient)
+
+
+def test_the_shortcuts_of_the_asynchronous_client(url, tmp_path):
+    async def go():
+        async with AsyncClient(url) as client:
+            words = await client.wait((await client.text("a cat", steps=2, seed=3)).id)
+            again = await client.wait((await client.retry(words.id)).id)
+            drawn = await client.wait((await client.sketch(tmp_path / "s.png", "a cat", steps=2)).id)
+            files = await client.save(words, tmp_path / "out")
+            return words, again, drawn, files
+
+    (tmp_path / "s.png").write_bytes(picture())
+    words, again, drawn, files = asyncio.run(go())
+    assert (words.state, again.state, drawn.state) == ("done", "done", "done")
+    assert again.id != words.id
+    assert [f.read_bytes()[:4] for f in files] == [b"\x89PNG"]
+
+
+def test_what_a_page_of_ones_own_needs(url):
+    with Client(url) as client:
+        assert "text_to_image" in str(client.recipes())
+        assert isinstance(client.presets(), list)
+        done = client.wait(client.text("a cat", steps=3, seed=5).id)
+        seen = client.preview(done.id)
+        assert seen is not None and seen[0]
+        assert client.preview(done.id, seen[1]) is None
+        client.remove_image(done.images[0].id)
+        with pytest.raises(ApiError) as gone:
+            client.image(done.images[0].id)
+        assert gone.value.status == 404
+
+
 def test_photos_of_people_go_with_a_word_of_consent(url):
     async def later(file):
         async with AsyncClient(url) as other:
