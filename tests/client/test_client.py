@@ -154,7 +154,8 @@ def test_what_a_page_of_ones_own_needs(url):
         assert isinstance(client.presets(), list)
         done = client.wait(client.text("a cat", steps=3, seed=5).id)
         seen = client.preview(done.id)
-        assert seen is not None and seen[0]
+        assert seen is not None
+        assert seen[0]
         assert client.preview(done.id, seen[1]) is None
         client.remove_image(done.images[0].id)
         with pytest.raises(ApiError) as gone:
