@@ -7,6 +7,7 @@ program on many machines, with palitra installed on each.
 from __future__ import annotations
 
 import os
+import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
@@ -16,6 +17,7 @@ from palitra.errors import InputError, PalitraError
 
 S = TypeVar("S")
 R = TypeVar("R")
+KNOCK_S = 10.0
 AHEAD = 4
 """Shards handed out per processor before the first result is taken: enough to keep it busy, few in memory."""
 
@@ -48,6 +50,8 @@ class RayShards:
         if own:
             quiet |= {"num_cpus": self.processors, "include_dashboard": False}
         try:
+            if self.address not in ("local", "auto"):
+                _knock(self.address)
             ray.init(address="local" if own else self.address, **quiet)
         except (ConnectionError, ValueError, RuntimeError, OSError) as error:
             raise InputError(
@@ -98,3 +102,9 @@ class RayShards:
         finally:
             for reference in waiting:
                 ray.cancel(reference, force=True)
+
+
+def _knock(address: str) -> None:
+    """Raise `OSError` or `ValueError` at once where nobody listens; Ray itself would wait for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    socket.create_connection((host, int(port)), timeout=KNOCK_S).close()
