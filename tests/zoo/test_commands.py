@@ -10,8 +10,10 @@ from typer.testing import CliRunner
 
 from palitra.cli.zoo import app
 from palitra.errors import ComposeError, InputError
+from palitra.zoo.commands import sample_pictures
 from palitra.zoo.models import MODELS
 from palitra.zoo.reading.read import read_labelled
+from palitra.zoo.run_folder import load_model
 from tests.zoo.toy_images import toy_images, toy_trainer
 
 
@@ -54,6 +56,21 @@ def test_train_reads_trains_and_leaves_a_sheet(runs, tmp_path):
     )
     assert out.strip() == str(tmp_path)
     assert size(tmp_path / "sheet.png") == (640, 128)
+
+
+def test_what_is_drawn_is_told_on_the_way(runs, tmp_path):
+    model, card = load_model(runs / "cvae")
+    stages, ticks = [], []
+    sample_pictures(
+        model,
+        card.names,
+        tmp_path,
+        per_class=2,
+        stage=lambda name, total: stages.append((name, total)),
+        tick=ticks.append,
+    )
+    assert stages == [("pictures", 4)]
+    assert sum(ticks) == 4
 
 
 def test_per_class_gives_a_readable_set_again(runs, tmp_path):

@@ -107,6 +107,7 @@ def sample(
     """Draw pictures of chosen classes; the same seed gives the same picture."""
     from functools import partial
 
+    from palitra.cli.stages import stage_bar
     from palitra.models.device import choose_device
     from palitra.zoo.commands import interpolation_sheet, sample_pictures, swept_sheet
     from palitra.zoo.families.family import Drawing
@@ -121,19 +122,32 @@ def sample(
         done = interpolation_sheet(model, card.names, sheet, name, seed)
     else:
         options = Drawing(truncation, guidance, steps)
-        draw = partial(sample_pictures, model, card.names, out, name, n, per_class, seed, options)
-        if ray is None:
-            done = draw()
-        else:
-            from palitra.scale.ray_shards import RayShards
-            from palitra.zoo.shards import draw_spread
+        with stage_bar() as (stage, tick):
+            draw = partial(
+                sample_pictures,
+                model,
+                card.names,
+                out,
+                name,
+                n,
+                per_class,
+                seed,
+                options,
+                stage=stage,
+                tick=tick,
+            )
+            if ray is None:
+                done = draw()
+            else:
+                from palitra.scale.ray_shards import RayShards
+                from palitra.zoo.shards import draw_spread
 
-            with RayShards(ray) as cluster:
+                with RayShards(ray) as cluster:
 
-                def spread(labels: Tensor | None, count: int) -> Iterator[Tensor]:
-                    return draw_spread(cluster, run, which, model, labels, count, seed, options, where)
+                    def spread(labels: Tensor | None, count: int) -> Iterator[Tensor]:
+                        return draw_spread(cluster, run, which, model, labels, count, seed, options, where)
 
-                done = draw(spread)
+                    done = draw(spread)
     sys.stdout.write(f"{done}\n")
 
 

@@ -89,20 +89,25 @@ def sample_pictures(
     seed: int = 0,
     options: Drawing | None = None,
     spread: Callable[[Tensor | None, int], Iterator[Tensor]] | None = None,
+    stage: Callable[[str, int], None] = lambda name, total: None,
+    tick: Callable[[int], None] = lambda count: None,
 ) -> Path:
     """Write a folder per class (a readable set again), or one sheet if `out` ends in .png; returns `out`.
 
-    spread: draws the chunks of (labels, count) elsewhere, as `palitra.zoo.shards`.
+    spread: draws the chunks of (labels, count) elsewhere, as `palitra.zoo.shards`. stage, tick: told how many
+    pictures there will be, and of each chunk that is written.
     """
     from PIL import Image
 
     from palitra.data.picture_files import save_picture
 
     labels, count = asked_labels(model, names, name, n, per_class)
+    stage("pictures", count)
     start = 0
     kept: list[Tensor] = []
     chunks = draw_pictures(model, labels, count, seed, options) if spread is None else spread(labels, count)
     for chunk in chunks:
+        tick(len(chunk))
         if out.suffix == ".png":
             kept.append(chunk)
             continue
