@@ -21,33 +21,16 @@ from palitra.zoo.backbones.discriminator import Discriminator
 from palitra.zoo.batches import Batches
 from palitra.zoo.families.adversarial import Adversarial
 from palitra.zoo.families.make import make_family
-from palitra.zoo.labelled_images import LabelledImages, hide_labels
+from palitra.zoo.labelled_images import LABELLED_ONE_IN, LabelledImages, hide_labels
 from palitra.zoo.models import preset
 from palitra.zoo.run_folder import load_model
 from palitra.zoo.sheets import class_sheet, write_sheet
 
 SET: SetName = "fashion-mnist"
+CLASSES = 10
 LABELLED = (100, 1000)
-SHARE = 8
-"""One picture in so many is a labelled one, however few there are."""
 SUPERVISED = 200_000
-ALL_LABELS = f"conditioning.labelled={10**9}"
-"""Labels are hidden here, in the data; the trainer shall hide no more."""
 METHODS = {"gan": "semi-supervised GAN", "labels": "same network, labels alone"}
-
-
-def mostly_unlabelled(data: LabelledImages, count: int, seed: int, share: int = SHARE) -> LabelledImages:
-    """All pictures, labels hidden (-1) but for `count` in all; the labelled ones come again and again.
-
-    With a hundred labels among sixty thousand pictures a batch of 64 would show one in ten steps: repeated
-    ones fill every `share`-th place instead.
-    """
-    shown = _shown(data, count, seed)
-    rows = (shown >= 0).nonzero()[:, 0]
-    wanted = len(data) // (share - 1)
-    again = rows.repeat(-(-max(0, wanted - len(rows)) // len(rows)))[: max(0, wanted - len(rows))]
-    order = torch.cat([torch.arange(len(data)), again])
-    return LabelledImages(data.images[order], shown[order], data.names)
 
 
 def learn_from_labels(
@@ -101,9 +84,9 @@ class SemiSupervised:
         """A method, a count and a seed each."""
         check_set(scope.data, SET)
         size, found = "tiny" if scope.tiny else "small", []
-        config = preset("sgan", size, (ALL_LABELS,)).model_dump(mode="json")
         for seed in range(scope.seeds):
             for count in (20, 40) if scope.tiny else LABELLED:
+                config = preset("sgan", size, (_labelled(count),)).model_dump(mode="json")
                 for method in METHODS:
                     settings = {
                         "set": SET,
@@ -124,16 +107,14 @@ class SemiSupervised:
         numbers: dict[str, float | None] = {"labels": s["labelled"]}
         pictures: dict[str, str] = {}
         if s["method"] == "labels":
-            shown = _shown(train, s["labelled"], trial.seed)
+            shown = hide_labels(train.labels, _per_class(s["labelled"]), len(train.names), trial.seed)
             few = train.rows((shown >= 0).nonzero()[:, 0])
             images = 320 if s["tiny"] else SUPERVISED
             network = learn_from_labels(few, s["preset"], trial.seed, images, place.clock)
             numbers |= {"images": images, "minutes": place.clock.seconds / 60}
         else:
-            mixed = mostly_unlabelled(train, s["labelled"], trial.seed)
-            done = train_for(
-                place, mixed, "sgan", s["preset"], (ALL_LABELS,), trial.seed, s["minutes"], s["tiny"]
-            )
+            changes = (_labelled(s["labelled"]),)
+            done = train_for(place, train, "sgan", s["preset"], changes, trial.seed, s["minutes"], s["tiny"])
             model, _ = load_model(done.folder, "last")
             assert isinstance(model, Adversarial)
             network = model.discriminator
@@ -181,14 +162,18 @@ class SemiSupervised:
         s = trial.settings
         return (
             f"sgan `{s['preset']}` on {s['set']} at 32 px, {s['minutes']:g} minutes of processor time, "
-            f"{train} pictures, one of {SHARE} shown being labelled; labels alone: its discriminator by "
-            f"cross-entropy for {SUPERVISED} pictures; the same labelled pictures for both, equally many of "
+            f"{train} pictures, one of {LABELLED_ONE_IN} shown being labelled; labels alone: its "
+            f"discriminator by cross-entropy for {SUPERVISED} pictures; the same labelled pictures for both, equally many of "
             f"every class, drawn by the seed; last weights, {test} test pictures, no choice made by them"
         )
 
 
-def _shown(data: LabelledImages, count: int, seed: int) -> Tensor:
-    return hide_labels(data.labels, max(1, count // len(data.names)), len(data.names), seed)
+def _per_class(count: int) -> int:
+    return max(1, count // CLASSES)
+
+
+def _labelled(count: int) -> str:
+    return f"conditioning.labelled={_per_class(count)}"
 
 
 EXPERIMENT = SemiSupervised()

@@ -20,7 +20,7 @@ from palitra.train.progress import TrainingBar
 from palitra.zoo.batches import Batches
 from palitra.zoo.families.family import Drawing, Moment
 from palitra.zoo.families.make import make_family
-from palitra.zoo.labelled_images import LabelledImages, hide_labels
+from palitra.zoo.labelled_images import LabelledImages, hide_labels, repeat_labelled
 from palitra.zoo.optimisers import optimiser_tensors, restore_optimiser
 from palitra.zoo.parallel import Parallel
 from palitra.zoo.quick_distance import QuickDistance
@@ -60,7 +60,7 @@ class Trainer:
         shown, labelled = data, self.config.conditioning.labelled
         if labelled is not None:
             hidden = hide_labels(data.labels, labelled, len(data.names), self.training.seed)
-            shown = replace(data, labels=hidden)
+            shown = repeat_labelled(replace(data, labels=hidden))
         self.batches = Batches(
             shown, self.training.batch, self.training.seed, self.training.flip, self.device
         )

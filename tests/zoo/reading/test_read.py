@@ -1,5 +1,6 @@
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -9,8 +10,9 @@ import torch
 from PIL import Image
 
 from palitra.errors import InputError
-from palitra.zoo.labelled_images import hide_labels, histogram, match_labels
+from palitra.zoo.labelled_images import hide_labels, histogram, match_labels, repeat_labelled
 from palitra.zoo.reading.read import read_labelled
+from tests.zoo.toy_images import toy_images
 
 
 def png(value, size=(8, 8), mode="L"):
@@ -130,3 +132,25 @@ def test_hidden_labels_keep_so_many_of_each_class():
     hidden = hide_labels(labels, 3, 4, seed=0)
     assert torch.bincount(hidden[hidden >= 0]).tolist() == [3, 3, 3, 3]
     assert (hidden[hidden >= 0] == labels[hidden >= 0]).all()
+
+
+def test_few_labelled_pictures_come_again_and_again():
+    data = toy_images(700)
+    hidden = replace(data, labels=hide_labels(data.labels, 5, 2, seed=1))
+    mixed = repeat_labelled(hidden)
+    assert torch.equal(mixed.images[:700], data.images)
+    known = mixed.labels >= 0
+    assert int(known[:700].sum()) == 10
+    assert len(mixed) == 700 - 10 + 100
+    # no label that was not among the ten, and none that is wrong
+    rows = (hidden.labels >= 0).nonzero()[:, 0]
+    allowed = {data.images[i].numpy().tobytes(): int(data.labels[i]) for i in rows}
+    for picture, label in zip(mixed.images[known], mixed.labels[known], strict=True):
+        assert allowed[picture.numpy().tobytes()] == int(label)
+
+
+def test_enough_labels_or_none_change_nothing():
+    data = toy_images(64)
+    none = replace(data, labels=torch.full_like(data.labels, -1))
+    for same in (data, none):
+        assert repeat_labelled(same) is same
