@@ -164,7 +164,8 @@ class SemiSupervised:
             f"sgan `{s['preset']}` on {s['set']} at 32 px, {s['minutes']:g} minutes of processor time, "
             f"{train} pictures, one of {LABELLED_ONE_IN} shown being labelled; labels alone: its "
             f"discriminator by cross-entropy for {SUPERVISED} pictures; the same labelled pictures for both, "
-            f"equally many of every class, drawn by the seed; last weights, {test} test pictures, no choice made by them"
+            f"equally many of every class, drawn by the seed; last weights, {test} test pictures, "
+            f"no choice made by them"
         )
 
 
