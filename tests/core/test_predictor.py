@@ -4,8 +4,9 @@ import torch
 from palitra.core.branch import Branch
 from palitra.core.guider import Guider
 from palitra.core.predictor import Predictor
+from palitra.core.rows import Rows
 from palitra.core.schedule import Schedule
-from palitra.core.tap import Bus, Record, Rows
+from palitra.core.tap import Bus, Record
 from palitra.guiders.cfg import ClassifierFree, Conditional
 from tests.core.toy import ToyDenoiser, latent, silent_bus, text
 

@@ -1,7 +1,8 @@
 import torch
 
+from palitra.core.rows import Rows
 from palitra.core.step import Step
-from palitra.core.tap import Bus, Record, Rows
+from palitra.core.tap import Bus, Record
 
 X = torch.arange(12.0).view(3, 4)
 

@@ -4,13 +4,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from palitra.core.attention import Attention, attend
 from palitra.core.condition import Condition
 from palitra.core.parametrise import Prediction
+from palitra.core.rows import Rows
 from palitra.core.step import Step
-from palitra.core.tap import Bus, Rows
+from palitra.core.tap import Bus
 
 BLOCKS = ("down.0", "mid", "up.0", "up.1")
-PARTS = ("q", "k", "v", "probs", "out")
+PARTS = ("q", "k", "v", "probs", "attend", "out")
+HEADS = 2
 
 
 class ToyAttention(nn.Module):
@@ -26,11 +29,15 @@ class ToyAttention(nn.Module):
         q = bus(f"{self.name}.q", self.q(x))
         k = bus(f"{self.name}.k", self.k(context))
         v = bus(f"{self.name}.v", self.v(context))
+        q, k, v = (z.unflatten(-1, (HEADS, -1)).transpose(1, 2) for z in (q, k, v))
+        inner = attend
         if bus.wants(f"{self.name}.probs"):
-            probs = (q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5).softmax(-1)
-            out = bus(f"{self.name}.probs", probs) @ v
-        else:
-            out = F.scaled_dot_product_attention(q, k, v)
+
+            def inner(a):
+                return bus(f"{self.name}.probs", (a.q @ a.k.transpose(-1, -2) * a.scale).softmax(-1)) @ a.v
+
+        out = bus.attend(f"{self.name}.attend", Attention(q, k, v, q.shape[-1] ** -0.5), inner)
+        out = out.transpose(1, 2).flatten(2)
         return self.o(bus(f"{self.name}.out", out))
 
 

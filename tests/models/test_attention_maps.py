@@ -2,7 +2,7 @@ import pytest
 import torch
 from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 
-from palitra.models.attention_maps import MapAttention, tapped_attention
+from palitra.models.attention_maps import TappedAttention, tapped_attention
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_watching_changes_nothing(attention):
 
     expected = attention(x, context)
     with tapped_attention(attention, see):
-        assert isinstance(attention.processor, MapAttention)
+        assert isinstance(attention.processor, TappedAttention)
         watched = attention(x, context)
     assert torch.allclose(watched, expected, atol=1e-6)
     assert seen[0].shape == (3, 2, 7, 5)
@@ -53,7 +53,7 @@ def test_a_mask_hides_the_same_tokens(attention):
     mask[:, :, 3:] = -1e4
     expected = AttnProcessor2_0()(attention, x, context, mask.repeat_interleave(2, 0))
     for given in (mask, mask.repeat_interleave(2, 0)):
-        assert torch.allclose(MapAttention(lambda p: p)(attention, x, context, given), expected, atol=1e-6)
+        assert torch.allclose(TappedAttention(lambda p: p)(attention, x, context, given), expected, atol=1e-6)
 
 
 def test_residual_and_rescaling_are_kept():

@@ -4,8 +4,9 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from palitra.core.condition import Condition
+from palitra.core.rows import Rows
 from palitra.core.step import Step
-from palitra.core.tap import Bus, Rows
+from palitra.core.tap import Bus
 from palitra.models.diffusers_unet import DiffusersUNet
 
 

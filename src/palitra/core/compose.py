@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
+from palitra.core.attention import AttentionTap
 from palitra.core.branch import MAIN, Branch
 from palitra.core.denoiser import Denoiser
 from palitra.core.guider import Guider, overrides
@@ -19,7 +20,7 @@ def check(
     denoiser: Denoiser,
     sampler: Sampler,
     guiders: Sequence[Guider],
-    taps: Sequence[Tap] = (),
+    taps: Sequence[Tap | AttentionTap] = (),
     tracks: Mapping[str, Sequence[Tensor]] | None = None,
     count: int | None = None,
 ) -> None:
@@ -75,7 +76,7 @@ def _check_batched(one: Branch, other: Branch) -> None:
             raise ComposeError(f"{start} the one's `{key}` is {shape}, the other's {told[1][key]}")
 
 
-def _check_sites(denoiser: Denoiser, taps: Sequence[Tap]) -> None:
+def _check_sites(denoiser: Denoiser, taps: Sequence[Tap | AttentionTap]) -> None:
     for tap in taps:
         for pattern in tap.sites.split("|"):
             if not select(denoiser.sites, pattern):

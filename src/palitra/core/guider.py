@@ -6,6 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from palitra.core.attention import AttentionTap
 from palitra.core.branch import Branch
 from palitra.core.parametrise import Prediction
 from palitra.core.step import Step
@@ -21,7 +22,7 @@ class Guider:
     """
 
     branches: tuple[Branch, ...] = ()
-    taps: tuple[Tap, ...] = ()
+    taps: tuple[Tap | AttentionTap, ...] = ()
     gradient_branches: tuple[str, ...] = ()
     """Branches whose forward pass the energy differentiates."""
     uses_prediction: bool = False
@@ -31,6 +32,10 @@ class Guider:
     def acts(self, index: int, count: int) -> bool:
         """Whether energy and taps are at work in this step."""
         return True
+
+    def branches_at(self, index: int, count: int) -> tuple[Branch, ...]:
+        """The branches that this step needs: fewer than `branches` where nothing reads one of them."""
+        return self.branches
 
     def combine(self, step: Step, merged: Prediction | None) -> Prediction | None:
         """Merge predictions; `merged` is what earlier guiders made of them."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from palitra.core.attention import AttentionTap
 from palitra.core.branch import MAIN, Branch
 from palitra.core.condition import join
 from palitra.core.denoiser import Denoiser
 from palitra.core.guider import Guider, overrides
 from palitra.core.parametrise import Prediction, to_prediction
+from palitra.core.rows import Rows
 from palitra.core.schedule import Schedule
 from palitra.core.step import Step
-from palitra.core.tap import Bus, Rows, Tap
+from palitra.core.tap import Bus, Tap, concerns
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +35,10 @@ class Predictor:
     """Callable by samplers: (x, t, index, count, stage) -> Prediction.
 
     Branches without gradient run first in one batch, so that energies find their references; those
-    that an acting energy differentiates follow in a second. When nothing acts, everything is one
-    call. `calls` counts network calls, `samples` the samples they held.
+    that an acting energy differentiates follow, each in a call of its own, whose graph ends at the last
+    place where a tap looks at it. When nothing acts, everything is one call. `calls` counts network
+    calls, `samples` the samples they held, `backwards` the samples differentiated, by the site at which
+    their graph ends ("" is the output).
     """
 
     def __init__(
@@ -41,14 +46,14 @@ class Predictor:
         denoiser: Denoiser,
         schedule: Schedule,
         guiders: Sequence[Guider],
-        taps: Sequence[Tap] = (),
+        taps: Sequence[Tap | AttentionTap] = (),
         tracks: Mapping[str, Sequence[Tensor]] | None = None,
     ) -> None:
         self.denoiser, self.schedule = denoiser, schedule
         self.guiders, self.taps, self.tracks = tuple(guiders), tuple(taps), dict(tracks or {})
-        self.branches = tuple({b.name: b for g in guiders for b in g.branches}.values())
         self.calls = 0
         self.samples = 0
+        self.backwards: Counter[str] = Counter()
         self.latent_gradients: list[LatentGradient] = []
         self.merged: Prediction | None = None
 
@@ -61,10 +66,14 @@ class Predictor:
         step = Step(index, count, t, self.schedule.signal(t), x, stage)
         taps = (*self.taps, *(tap for g in acting for tap in g.taps))
         cut = not any(g.uses_prediction for g in acting)
-        for with_gradient in (False, True):
-            group = [b for b in self.branches if (b.name in differentiated) is with_gradient]
-            if group:
-                self._run(group, step, taps, with_gradient, cut)
+        # one evaluation per name, whoever asks for it
+        branches = {b.name: b for g in self.guiders for b in g.branches_at(index, count)}.values()
+        plain = [b for b in branches if b.name not in differentiated]
+        if plain:
+            self._run(plain, step, taps, False, cut)
+        for branch in branches:
+            if branch.name in differentiated:
+                self._run([branch], step, taps, True, cut)
         merged: Prediction | None = None
         with torch.no_grad():
             for guider in self.guiders:
@@ -74,7 +83,9 @@ class Predictor:
         self.merged = merged
         return merged
 
-    def _run(self, group: list[Branch], step: Step, taps: Sequence[Tap], gradient: bool, cut: bool) -> None:
+    def _run(
+        self, group: list[Branch], step: Step, taps: Sequence[Tap | AttentionTap], gradient: bool, cut: bool
+    ) -> None:
         inputs = [step.x if b.track == MAIN else self.tracks[b.track][step.index] for b in group]
         here: dict[str, slice] = {}
         start = 0
@@ -82,16 +93,19 @@ class Predictor:
             here[branch.name] = slice(start, start + len(value))
             start += len(value)
         condition = join([b.at(step.index).expand(len(v)) for b, v in zip(group, inputs, strict=True)])
-        bus = Bus(taps, Rows(here), step, cut_above_taps=gradient and cut)
+        rows = Rows(here)
+        bus = Bus([t for t in taps if concerns(t, rows)], rows, step, cut_above_taps=gradient and cut)
         with torch.set_grad_enabled(gradient):
             output = self.denoiser(torch.cat(inputs), step.t, condition, bus)
             for branch, value in zip(group, inputs, strict=True):
-                rows = output[here[branch.name]]
                 step.predictions[branch.name] = to_prediction(
-                    rows, value, step.abar, self.denoiser.parametrisation
+                    output[here[branch.name]], value, step.abar, self.denoiser.parametrisation
                 )
         self.calls += 1
         self.samples += start
+        if gradient:
+            last = [site for site in self.denoiser.sites if bus.wants(site)][-1:] if cut else []
+            self.backwards["".join(last)] += start
 
     def _steer(self, step: Step, merged: Prediction, acting: Sequence[Guider]) -> Prediction:
         if step.stage == 0:

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from torch import Tensor
 
+from palitra.core.attention import Attend, Attention, AttentionTap, attend
+from palitra.core.rows import Rows
 from palitra.core.sites import matches
 from palitra.core.step import Step
 
 
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """Where each branch lies in the batch now running."""
-
-    here: dict[str, slice]
-
-    def get(self, branch: str, site: str, value: Tensor, step: Step) -> Tensor:
-        """The branch's part of `value`, or what an earlier call of this step recorded at `site`."""
-        return value[self.here[branch]] if branch in self.here else step.seen[branch, site]
-
-
 class Tap(Protocol):
-    """Called with every value that passes a site of `sites`; returns it, changed or not."""
+    """Called with every value that passes a site of `sites`; returns it, changed or not.
+
+    A tap that also names its `branches` is left out of calls that hold none of them.
+    """
 
     @property
     def sites(self) -> str:
@@ -34,6 +29,12 @@ class Tap(Protocol):
     def __call__(self, site: str, value: Tensor, rows: Rows, step: Step) -> Tensor:
         """`value` has the batch first; `rows` says which samples belong to which branch."""
         ...
+
+
+def concerns(tap: Tap | AttentionTap, rows: Rows) -> bool:
+    """Whether a call with these rows holds a branch of the tap."""
+    branches: tuple[str, ...] | None = getattr(tap, "branches", None)
+    return branches is None or any(name in rows.here for name in branches)
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Bus:
     gradient's graph, because no energy looks at the prediction itself.
     """
 
-    taps: Sequence[Tap]
+    taps: Sequence[Tap | AttentionTap]
     rows: Rows
     step: Step
     cut_above_taps: bool = False
@@ -67,10 +68,24 @@ class Bus:
     def __call__(self, site: str, value: Tensor) -> Tensor:
         """Pass a value through every tap that wants its site, in order."""
         for tap in self.taps:
-            if matches(site, tap.sites):
+            if not isinstance(tap, AttentionTap) and matches(site, tap.sites):
                 value = tap(site, value, self.rows, self.step)
         return value
 
+    def attend(self, site: str, attention: Attention, inner: Attend = attend) -> Tensor:
+        """Run an attention inside every tap that wants its site; the last tap stands outermost."""
+        for tap in self.taps:
+            if isinstance(tap, AttentionTap) and matches(site, tap.sites):
+                inner = partial(_around, tap, site, self.rows, self.step, inner)
+        return inner(attention)
+
     def wants(self, site: str) -> bool:
         """Whether any tap looks at `site`."""
-        return any(matches(site, tap.sites) for tap in self.taps)
+        routed = site.endswith(".attend")
+        return any(isinstance(tap, AttentionTap) is routed and matches(site, tap.sites) for tap in self.taps)
+
+
+def _around(
+    tap: AttentionTap, site: str, rows: Rows, step: Step, inner: Attend, attention: Attention
+) -> Tensor:
+    return tap(site, attention, rows, step, inner)

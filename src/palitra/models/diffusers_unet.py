@@ -47,7 +47,11 @@ class DiffusersUNet:
             if bus is not None and bus.taps:
                 wanted = [site for site in self._sites.values() if bus.wants(site.name)]
                 for site in wanted:
+                    if site.part in ("probs", "attend"):
+                        continue
                     stack.enter_context(_opened(site, partial(bus, site.name)))
+                for context in _looked_into(wanted, bus):
+                    stack.enter_context(context)
                 if bus.cut_above_taps and wanted:
                     stack.enter_context(self._cut_above(wanted[-1]))
             return self._forward(x, t, condition)
@@ -119,9 +123,23 @@ def _opened(site: Site, see: Callable[[Tensor], Tensor]) -> AbstractContextManag
         return _hooked(site.module, see)
     if site.part == "probs":
         return tapped_attention(site.module, see)
+    if site.part == "attend":
+        raise LookupError(f"{site.name} has no value: an AttentionTap stands around it")
     if site.part == "out":
         return _hooked_input(_first(site.module.to_out), see)
     return _hooked(getattr(site.module, f"to_{site.part}"), see)
+
+
+def _looked_into(wanted: Sequence[Site], bus: Bus) -> Iterator[AbstractContextManager[None]]:
+    """One opened attention per module, for its map and for what stands around it."""
+    parts: dict[nn.Module, dict[str, str]] = {}
+    for site in wanted:
+        if site.part in ("probs", "attend"):
+            parts.setdefault(site.module, {})[site.part] = site.name
+    for module, names in parts.items():
+        see = partial(bus, names["probs"]) if "probs" in names else None
+        route = partial(bus.attend, names["attend"]) if "attend" in names else None
+        yield tapped_attention(module, see, route)
 
 
 @contextmanager

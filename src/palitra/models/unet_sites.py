@@ -2,12 +2,14 @@
 
 `down_blocks.0.attentions.1` is `down.0.attn.1`; inside it `transformer_blocks.0.attn1.to_q` is
 `down.0.attn.1.block.0.self.q`. `self` and `cross` attention have the sites q, k, v (B, L, heads*d),
-probs (B, heads, L, L') and out (B, L, heads*d, before the output projection).
+probs (B, heads, L, L'), attend (the attention itself, for taps that route it) and out (B, L, heads*d,
+before the output projection).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from torch import nn
@@ -27,7 +29,7 @@ _SITE = re.compile(
     r"^(?:(?:down|up)\.\d+|mid)\.(?:res\.\d+|attn\.\d+|downsample|upsample|attn\.\d+\.block\.\d+\.(?:self|cross))$"
 )
 _STAGE = {"down": 0, "mid": 1, "up": 2}
-ATTENTION_PARTS = ("q", "k", "v", "probs", "out")
+ATTENTION_PARTS = ("q", "k", "v", "probs", "attend", "out")
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Site:
     name: str
     module: nn.Module
     part: str
-    """`output`, or one of q, k, v, probs, out of an attention."""
+    """`output`, or one of q, k, v, probs, attend, out of an attention."""
 
 
 def site_name(module_name: str) -> str:
@@ -78,3 +80,20 @@ def forward_order(name: str) -> tuple[int, int, int, int, tuple[int, int, int, i
     if len(rest) > 2:
         inner = (0, int(rest[3]), 0 if rest[4] == "self" else 1, ATTENTION_PARTS.index(rest[5]))
     return (stage, block, layer, kind, inner)
+
+
+def side_share(site: str, sites: Iterable[str]) -> float:
+    """The side of a site's feature maps as a share of the latent's, read off the names.
+
+    A block of the way down gives its own size until its downsampling, whose output is half.
+    """
+    levels = 1 + max(int(s.split(".")[1]) for s in sites if s.startswith("down."))
+    words = site.split(".")
+    if words[0] == "mid":
+        return 0.5 ** (levels - 1)
+    level = int(words[1]) if words[0] == "down" else levels - 1 - int(words[1])
+    if words[2] == "downsample":
+        level += 1
+    if words[2] == "upsample":
+        level -= 1
+    return float(0.5**level)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
@@ -19,12 +20,16 @@ class DDIM(LatentState):
 
     sigma = eta sqrt((1-b)/(1-a)) sqrt(1 - a/b) (eq. 16). State: the latent. One prediction per step.
 
+    `back_told` is the time that an inverting move from u to the noisier t tells the network: the latent's
+    own ("clean", u) or the one it goes to ("noisy", t).
+
     Raises:
         InputError: `eta` outside [0, 1], or eta > 0 without `noise`.
     """
 
     schedule: Schedule
     eta: float = 0.0
+    back_told: Literal["clean", "noisy"] = "clean"
 
     def __post_init__(self) -> None:
         check_range("eta", self.eta, 0, 1)
@@ -51,11 +56,15 @@ class DDIM(LatentState):
         return x
 
     def back(self, predict: Predict, state: Tensor, u: int, t: int, index: int, count: int) -> Tensor:
-        """From the cleaner u to the noisier t with the noise predicted at u (the usual inversion).
+        """From the cleaner u to the noisier t with the noise predicted at u's latent (the usual inversion).
 
-        The network knows no time -1: the clean picture is asked about at time 0.
+        The network knows no time -1: the clean picture is asked about at time 0. Where both times have
+        the same signal power nothing moves, and the network is not asked.
         """
-        p = predict(state, max(u, 0), index, count)
         a, b = self.schedule.signal(t), self.schedule.signal(u)
+        if a == b:
+            return state
+        told = max(u, 0) if self.back_told == "clean" else t
+        p = predict(state, told, index, count)
         x0 = (state - math.sqrt(1 - b) * p.eps) / math.sqrt(b)
         return math.sqrt(a) * x0 + math.sqrt(1 - a) * p.eps

@@ -1,0 +1,1 @@
+"""What is read or changed inside the network. One method, one file."""
