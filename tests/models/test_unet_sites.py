@@ -81,7 +81,18 @@ def test_the_order_is_that_of_the_forward_pass(layers):
     network(latents(), 500, words())
     for handle in handles:
         handle.remove()
-    assert met == [n for n in network.sites if n.rsplit(".", 1)[-1] not in ("q", "k", "v", "probs")]
+    assert met == [n for n in network.sites if n.rsplit(".", 1)[-1] not in ("q", "k", "v", "probs", "attend")]
+
+
+def test_a_residual_block_is_its_skip_and_what_its_last_convolution_gives():
+    network = denoiser()
+    seen = dict.fromkeys(("up.1.res.1.conv2", "up.1.res.1"))
+    block = network.unet.up_blocks[1].resnets[1]
+    skips = []
+    handle = block.conv_shortcut.register_forward_hook(lambda _m, _i, out: skips.append(out))
+    values = network.features(latents(), 500, words(), list(seen))
+    handle.remove()
+    assert torch.equal(values[0] + skips[0], values[1])
 
 
 def test_parts_of_an_attention_come_in_the_order_of_its_formula():

@@ -3,7 +3,8 @@
 `down_blocks.0.attentions.1` is `down.0.attn.1`; inside it `transformer_blocks.0.attn1.to_q` is
 `down.0.attn.1.block.0.self.q`. `self` and `cross` attention have the sites q, k, v (B, L, heads*d),
 probs (B, heads, L, L'), attend (the attention itself, for taps that route it) and out (B, L, heads*d,
-before the output projection).
+before the output projection). A residual block `up.1.res.1` also has the site `up.1.res.1.conv2`: what its
+last convolution gives, before the skip is added.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ _RENAMES = (
     (r"\bupsamplers\.0$", "upsample"),
 )
 _SITE = re.compile(
-    r"^(?:(?:down|up)\.\d+|mid)\.(?:res\.\d+|attn\.\d+|downsample|upsample|attn\.\d+\.block\.\d+\.(?:self|cross))$"
+    r"^(?:(?:down|up)\.\d+|mid)\."
+    r"(?:res\.\d+(?:\.conv2)?|attn\.\d+|downsample|upsample|attn\.\d+\.block\.\d+\.(?:self|cross))$"
 )
 _STAGE = {"down": 0, "mid": 1, "up": 2}
 ATTENTION_PARTS = ("q", "k", "v", "probs", "attend", "out")
@@ -76,8 +78,8 @@ def forward_order(name: str) -> tuple[int, int, int, int, tuple[int, int, int, i
     if rest[0] in ("downsample", "upsample"):
         return (stage, block, 10_000, 0, (0, 0, 0, 0))
     layer, kind = int(rest[1]), 0 if rest[0] == "res" else 1
-    inner = (1, 0, 0, 0)
-    if len(rest) > 2:
+    inner = (0, 0, 0, 0) if rest[-1] == "conv2" else (1, 0, 0, 0)
+    if kind == 1 and len(rest) > 2:
         inner = (0, int(rest[3]), 0 if rest[4] == "self" else 1, ATTENTION_PARTS.index(rest[5]))
     return (stage, block, layer, kind, inner)
 
