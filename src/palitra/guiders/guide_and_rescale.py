@@ -100,8 +100,11 @@ class GuideAndRescale(Guider):
         return step.seen[REFERENCE, site] if self.kept is None else self.kept[step.t, site]
 
     def acts(self, index: int, count: int) -> bool:
-        """In the first steps."""
-        return index < round(self.config.guided * count)
+        """In the first steps but the very first, where edit and photo are one latent and every energy is 0.
+
+        There the gradient is rounding, which the lower bound of the ratio would blow up to full size.
+        """
+        return 0 < index < round(self.config.guided * count)
 
     def branches_at(self, index: int, count: int) -> tuple[Branch, ...]:
         """Nothing is run for an energy that is over."""

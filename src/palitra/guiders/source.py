@@ -19,7 +19,7 @@ from palitra.core.condition import Condition
 from palitra.core.guider import Guider
 from palitra.core.parametrise import Prediction
 from palitra.core.schedule import Schedule
-from palitra.core.step import Step
+from palitra.core.step import Step, within
 
 SOURCE = "source"
 PHOTO = "photo"
@@ -29,18 +29,23 @@ Conditions = Condition | Callable[[int], Condition]
 class Watch(Guider):
     """Runs the source on the recorded trajectory `photo`; adds nothing to the prediction.
 
-    until: share of the steps that read it; after them it costs nothing.
+    since, until: shares of the steps between which it is read; outside them it costs nothing.
     """
 
     def __init__(
-        self, condition: Conditions, until: float = 1.0, name: str = SOURCE, track: str = PHOTO
+        self,
+        condition: Conditions,
+        until: float = 1.0,
+        name: str = SOURCE,
+        track: str = PHOTO,
+        since: float = 0.0,
     ) -> None:
-        self.until = until
+        self.since, self.until = since, until
         self.branches = (Branch(name, condition, track),)
 
     def branches_at(self, index: int, count: int) -> tuple[Branch, ...]:
-        """None once nothing reads it."""
-        return self.branches if index < self.until * count else ()
+        """None where nothing reads it."""
+        return self.branches if within(index, count, self.since, self.until) else ()
 
 
 class GrowingTrack(Sequence[Tensor]):

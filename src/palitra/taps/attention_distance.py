@@ -42,7 +42,8 @@ class _Streamed(torch.autograd.Function):
         q, k, v, q_ref, k_ref = ctx.saved_tensors
         d_out, c = grads
         _, heads, length, _ = q.shape
-        pull = (2 * c / (heads * length * k.shape[-2])).view(-1, 1, 1, 1)
+        wide = torch.promote_types(q.dtype, torch.float32)
+        pull = (2 * c.to(wide) / (heads * length * k.shape[-2])).view(-1, 1, 1, 1)
         dq, dk, dv = torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
         for rows in _chunks(len(q) * heads * k.shape[-2], length):
             p = _map_rows(q[:, :, rows], k, ctx.scale)

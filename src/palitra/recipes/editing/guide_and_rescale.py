@@ -9,7 +9,7 @@ evaluated at; "p2p" inverts as prompt-to-prompt does. See `docs/decisions/0019`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -127,12 +127,12 @@ def kept_inversion(
 ) -> tuple[Tensor, dict[tuple[int, str], Tensor]]:
     """The photo's noise, and what the network saw of the photo at the guided times and read sites.
 
-    The inversion passes every (latent, time) that the edit will ask about, but for the noisiest, which is
-    run once more. Kept in the network's own precision: 44 MiB a guided step in half precision for SD 1.x.
+    The inversion passes every (latent, time) that the edit will ask about. Kept in the network's own
+    precision: 44 MiB a guided step in half precision for SD 1.x.
     """
     times = job.times
     count = len(times) - 1
-    guided = set(times[: round(config.guided * count)])
+    guided = set(times[1 : round(config.guided * count)])
     sites = read_sites(config)
     names = [
         entry_key("seen", photo, words, job.model.fingerprint, sites, len(guided), *times)
@@ -144,7 +144,6 @@ def kept_inversion(
         keep = Keep(sites, "target", guided.__contains__)
         predictor = job.predictor([Conditional(job.source.rows(missing))], [keep])
         noise, _ = ddim_inversion(predictor, job.x0[missing], times, job.hooks, "clean")
-        predictor(noise, times[0], 0, count)
         job.cost.add(predictor)
         for row, i in enumerate(missing):
             entry = {f"{t} {site}": value[row] for (t, site), value in keep.kept.items()}
@@ -167,8 +166,3 @@ def read_sites(config: GuideAndRescaleConfig) -> str:
     patterns += [config.appearance_site] if config.appearance else []
     patterns += [config.style_site] if config.style else []
     return "|".join(patterns)
-
-
-def with_bounds(config: GuideAndRescaleConfig, low: float, high: float) -> GuideAndRescaleConfig:
-    """The same with other bounds of the ratio."""
-    return replace(config, low=low, high=high)
