@@ -168,3 +168,11 @@ def test_the_trajectory_is_aligned_with_the_times(toy):
     assert len(trajectory) == len(TIMES)
     assert torch.equal(trajectory[-1], x0)
     assert torch.equal(trajectory[0], noise)
+
+
+def test_an_inversion_may_end_half_way(toy):
+    """Indices are those of the whole walk, as in `sample`."""
+    whole = invert(DDIM(SCHEDULE), predictor(toy), start([0])[0], TIMES)[1]
+    half, path = invert(DDIM(SCHEDULE), predictor(toy), start([0])[0], TIMES, first=3)
+    assert torch.equal(half, whole[3])
+    assert len(path) == len(whole) - 3

@@ -56,3 +56,15 @@ def test_plus_eps_at_zero_snr_changes_nothing():
     x0, eps, _ = pair(0.0)
     p = Prediction(x0, eps)
     assert p.plus_eps(torch.ones_like(eps), 0.0) is p
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_wide_latent_is_not_rounded(kind):
+    """Exact inversions keep float64 latents around networks that answer in float32."""
+    output, x = torch.randn(2, 2, 3, 4, 4, dtype=torch.float64)
+    narrow = to_prediction(output.float(), x, 0.3, kind)
+    wide = to_prediction(output.float().double(), x, 0.3, kind)
+    assert narrow.x0.dtype == narrow.eps.dtype == torch.float64
+    assert torch.equal(narrow.x0, wide.x0)
+    assert torch.equal(narrow.eps, wide.eps)
+    assert to_prediction(output.float(), x.float(), 0.3, kind).eps.dtype == torch.float32

@@ -63,20 +63,27 @@ def _apply(
 
 
 def invert(
-    sampler: Any, predictor: Predictor, x: Any, times: Sequence[int], hooks: Hooks | None = None
+    sampler: Any,
+    predictor: Predictor,
+    x: Any,
+    times: Sequence[int],
+    hooks: Hooks | None = None,
+    first: int = 0,
 ) -> tuple[Any, list[Tensor]]:
-    """Walk from clean to noisy; returns the state and the trajectory.
+    """Walk from clean to noisy; returns the state before step `first` and the trajectory.
 
     The trajectory is aligned newest-noise-first with `times`, so that step `index` of a later
-    sampling finds its latent at `trajectory[index]`.
+    sampling finds its latent at `trajectory[index - first]`.
     """
     hooks = hooks or Hooks()
     state = sampler.start(x) if torch.is_tensor(x) else x
     count = len(times) - 1
     trajectory = [sampler.image(state)]
-    for index in reversed(range(count)):
+    for index in reversed(range(first, count)):
         if hooks.cancelled and hooks.cancelled():
-            raise Cancelled(f"stopped on request with {index + 1} of {count} inversion steps to go")
+            raise Cancelled(
+                f"stopped on request with {index + 1 - first} of {count - first} inversion steps to go"
+            )
         state = sampler.back(predictor, state, times[index + 1], times[index], index, count)
         trajectory.append(sampler.image(state))
     return state, trajectory[::-1]

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 Parametrisation = Literal["epsilon", "sample", "v_prediction"]
@@ -38,8 +39,10 @@ class Prediction:
 def to_prediction(output: Tensor, x: Tensor, abar: float, kind: Parametrisation) -> Prediction:
     """Read a network output (B, C, h, w) at x (B, C, h, w) as clean latent and noise.
 
+    Both come in the wider of the two dtypes: a float64 latent is not rounded by a network of float32.
     `epsilon` at abar = 0 carries no information about x0: x0 is then taken as 0.
     """
+    output = output.to(torch.promote_types(output.dtype, x.dtype))
     a, s = math.sqrt(abar), math.sqrt(1 - abar)
     if kind == "v_prediction":
         return Prediction(a * x - s * output, s * x + a * output)
