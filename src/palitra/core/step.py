@@ -30,3 +30,8 @@ class Step:
     def progress(self) -> float:
         """Share of the steps already made, in [0, 1)."""
         return self.index / self.count
+
+
+def within(index: int, count: int, since: float, until: float) -> bool:
+    """Whether step `index` of `count` lies between two shares of the steps, each rounded to a whole step."""
+    return round(since * count) <= index < round(until * count)
