@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from palitra.errors import InputError
 from palitra.spec.classes import ClassesParams
+from palitra.spec.edit import EditParams
 from palitra.spec.recipes import RecipeParams, SketchToImageParams, TextToImageParams
 
 P = TypeVar("P", bound=BaseModel)
@@ -17,6 +18,7 @@ RECIPES: dict[str, type[RecipeParams]] = {
     "text_to_image": TextToImageParams,
     "sketch_to_image": SketchToImageParams,
     "classes": ClassesParams,
+    "edit": EditParams,
 }
 
 
@@ -67,7 +69,8 @@ def sentence(kind: type[BaseModel], detail: ErrorDetails) -> str:
             " or ", ", "
         )
     if code == "value_error":
-        return f"`{field}` {detail['ctx']['error']}, got {value!r}"
+        told = str(detail["ctx"]["error"])
+        return f"`{field}` {told}" if ", got " in told else f"`{field}` {told}, got {value!r}"
     if code == "missing":
         return f"`{field}` must be given"
     return f"`{field}` must be a valid {kind_of(code)}, got {value!r}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -36,11 +37,24 @@ def dial(
     en: Words,
     ru: Words,
     level: Literal["basic", "advanced", "hidden"] = "basic",
+    own: bool = False,
+    choices: Mapping[str, tuple[Words, Words]] | None = None,
     **bounds: Any,
 ) -> Any:
-    """A pydantic field; `level` says where a form shows it: at once, unfolded, or never."""
+    """A pydantic field; `level` says where a form shows it: at once, unfolded, or never.
+
+    own: what is chosen here holds for this recipe only, although others have a field of the same name.
+    choices: words in English and Russian for each value of a field with few.
+    """
     text: JsonDict = {"en": {**vars(en)}, "ru": {**vars(ru)}}
     extra: JsonDict = {"batching": batching, "level": level, "text": text}
+    if own:
+        extra["own"] = True
+    if choices:
+        extra["choices"] = {
+            value: {"en": {**vars(first)}, "ru": {**vars(second)}}
+            for value, (first, second) in choices.items()
+        }
     return Field(default, description=en.help, json_schema_extra=extra, **bounds)
 
 
@@ -48,15 +62,17 @@ def dial(
 class FileInput:
     """A picture that a recipe takes beside its fields; `kind` is what it is treated as.
 
-    With `subject` "person" it is a photo of somebody, and jobs with one need consent.
+    With `subject` "person" it is a photo of somebody, and jobs with one need consent. With "anybody" it may
+    show people or not: consent is needed where the words of the job speak of people.
+    A "map" lies over a sketch's square, a "mask" over a photo and has its size.
     """
 
     name: str
-    kind: Literal["sketch", "map", "photo"]
+    kind: Literal["sketch", "map", "photo", "mask"]
     required: bool
     en: Words
     ru: Words
-    subject: Literal["person"] | None = None
+    subject: Literal["person", "anybody"] | None = None
 
 
 def batching_of(kind: type[RecipeParams], field: str) -> Batching:

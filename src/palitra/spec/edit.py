@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from palitra.spec.dials import FileInput, Words, dial
 from palitra.spec.recipes import RecipeParams
 
 MOST_WISHES = 16
+MOST_PICTURES = 64
+"""Of one job: wishes times `n`."""
 
 
 @dataclass(frozen=True)
@@ -135,12 +137,16 @@ EditMethodName = Literal[
 ]
 
 
-def _wishes(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+def _wishes(text: str, info: ValidationInfo) -> str:
+    """Lines without blanks around them; the same line twice is one wish."""
+    lines = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
     if not lines:
         raise ValueError("must not be empty")
     if len(lines) > MOST_WISHES:
-        raise ValueError(f"must have at most {MOST_WISHES} lines, one wish each")
+        raise ValueError(f"must have at most {MOST_WISHES} lines, one wish each, got {len(lines)}")
+    pictures = len(lines) * int(info.data.get("n", 1))
+    if pictures > MOST_PICTURES:
+        raise ValueError(f"must ask for at most {MOST_PICTURES} pictures (wishes times `n`), got {pictures}")
     return "\n".join(lines)
 
 
@@ -161,16 +167,33 @@ class EditParams(RecipeParams):
             True,
             Words("Photo", "The picture to change."),
             Words("Фото", "Картинка, которую надо изменить."),
+            subject="anybody",
         ),
         FileInput(
             "mask",
-            "map",
+            "mask",
             False,
-            Words("Where it may change", "Grey picture: white may change, black stays bit for bit."),
-            Words("Где можно менять", "Серая картинка: белое можно менять, чёрное остаётся бит в бит."),
+            Words(
+                "Where it may change",
+                "Grey picture of the photo's size: white may change, black stays bit for bit.",
+            ),
+            Words(
+                "Где можно менять",
+                "Серая картинка размером с фото: белое можно менять, чёрное остаётся бит в бит.",
+            ),
         ),
     )
     recipe: Literal["edit"] = Field("edit", json_schema_extra={"batching": "key"})
+    n: int = dial(
+        1,
+        batching="exempt",
+        level="advanced",
+        own=True,
+        ge=1,
+        le=16,
+        en=Words("Pictures", "Of each wish; most methods make the same picture from every seed."),
+        ru=Words("Картинок", "На каждое желание; у большинства способов от зерна ничего не меняется."),
+    )
     target: Wishes = dial(
         ...,
         batching="exempt",
@@ -187,12 +210,24 @@ class EditParams(RecipeParams):
     method: EditMethodName = dial(
         "guide-and-rescale",
         batching="key",
+        choices={m.name: (m.en, m.ru) for m in EDIT_METHODS.values()},
         en=Words("Method", "How the edit is made."),
         ru=Words("Способ", "Как делается правка."),
     )
     preset: Literal["local", "style"] = dial(
         "local",
         batching="key",
+        own=True,
+        choices={
+            "local": (
+                Words("One thing", "Something in the picture becomes something else."),
+                Words("Что-то одно", "Что-то на картинке становится другим."),
+            ),
+            "style": (
+                Words("The style", "The whole picture is drawn in another manner."),
+                Words("Стиль", "Вся картинка рисуется в другой манере."),
+            ),
+        },
         en=Words("Kind of edit", "A local change, or another style of the whole picture."),
         ru=Words("Вид правки", "Местное изменение или другой стиль всей картинки."),
     )
@@ -208,6 +243,7 @@ class EditParams(RecipeParams):
         50,
         batching="key",
         level="advanced",
+        own=True,
         ge=2,
         le=500,
         en=Words("Steps", "Sampling steps: more are slower and nearer to the photo."),
@@ -217,6 +253,7 @@ class EditParams(RecipeParams):
         None,
         batching="key",
         level="advanced",
+        own=True,
         ge=0,
         le=50,
         en=Words("Weight of the words", "How strongly the words count; default is the method's own."),

@@ -10,12 +10,20 @@ from palitra.spec.dials import Words
 
 @dataclass(frozen=True)
 class Preset:
-    """`values` are fields of a recipe; what a recipe does not have is left out for it."""
+    """`values` are fields of a recipe; what a recipe does not have is left out for it.
+
+    A value named `recipe.field` is that recipe's and goes before the one that is for all.
+    """
 
     name: str
     en: Words
     ru: Words
     values: dict[str, Any]
+
+    def of(self, recipe: str) -> dict[str, Any]:
+        """The values as a recipe takes them, some of which it may not have."""
+        own = {k.partition(".")[2]: v for k, v in self.values.items() if k.startswith(f"{recipe}.")}
+        return {k: v for k, v in self.values.items() if "." not in k} | own
 
 
 PRESETS = (
@@ -23,18 +31,20 @@ PRESETS = (
         "draft",
         Words("Draft", "Quick and rough, to try an idea."),
         Words("Черновик", "Быстро и грубо, чтобы примерить мысль."),
-        {"steps": 15},
+        {"steps": 15, "edit.steps": 20},
     ),
     Preset(
         "normal",
         Words("Normal", "What the model is made for."),
         Words("Обычно", "Так, как модель задумана."),
-        {"steps": 30},
+        {"steps": 30, "edit.steps": 50},
     ),
     Preset(
         "best",
-        Words("Best", "Begins eight pictures and finishes the one that follows the sketch best."),
-        Words("Лучше", "Начинает восемь картинок и заканчивает ту, что ближе к наброску."),
-        {"steps": 40, "best_of": 8},
+        Words(
+            "Best", "Takes longer: of eight pictures begun, the one that follows the sketch best is finished."
+        ),
+        Words("Лучше", "Дольше: из восьми начатых картинок закончена та, что ближе к наброску."),
+        {"steps": 40, "best_of": 8, "edit.steps": 100},
     ),
 )
