@@ -3,6 +3,7 @@ import threading
 import pytest
 import torch
 
+from palitra.core.attention import AttentionTap
 from palitra.core.condition import Condition
 from palitra.core.guider import Guider
 from palitra.core.parametrise import to_prediction
@@ -317,3 +318,30 @@ def test_the_predictor_cuts_only_where_no_energy_reads_the_prediction(network, u
     value = p.x0 if uses_prediction else asked.step.seen["target", "mid.res.0"]
     (expected,) = torch.autograd.grad(value.square().sum(), x)
     assert torch.equal(predictor.latent_gradients[0].gradient, expected)
+
+
+class Distance(AttentionTap):
+    sites = "*.self.attend"
+
+    def __call__(self, site, attention, rows, step, attend):
+        step.seen["target", site] = attention.q.square().mean((1, 2, 3)) + attention.k.mean((1, 2, 3))
+        return 1.1 * attend(attention)
+
+
+class Energy(Guider):
+    gradient_branches = ("target",)
+    taps = (Distance(), Record("up.1.res.1", ("target",)))
+
+    def energy(self, step):
+        return sum(v if v.ndim == 1 else v.square().mean((1, 2, 3)) for v in step.seen.values())
+
+
+def test_checkpointing_changes_memory_and_nothing_else(network):
+    def run(checkpoint):
+        guiders = [Conditional(words()), Energy()]
+        predictor = Predictor(network, Schedule.linear(), guiders, checkpoint=checkpoint)
+        return predictor(latents(batch=2), 500, 0, 10)
+
+    assert torch.equal(run(True).eps, run(False).eps)
+    assert hook_count(network.unet) == 0
+    assert not any(getattr(m, "gradient_checkpointing", False) for m in network.unet.modules())

@@ -38,7 +38,7 @@ class Predictor:
     that an acting energy differentiates follow, each in a call of its own, whose graph ends at the last
     place where a tap looks at it. When nothing acts, everything is one call. `calls` counts network
     calls, `samples` the samples they held, `backwards` the samples differentiated, by the site at which
-    their graph ends ("" is the output).
+    their graph ends ("" is the output). With `checkpoint`, gradients take less memory and a forward more.
     """
 
     def __init__(
@@ -48,9 +48,11 @@ class Predictor:
         guiders: Sequence[Guider],
         taps: Sequence[Tap | AttentionTap] = (),
         tracks: Mapping[str, Sequence[Tensor]] | None = None,
+        checkpoint: bool = False,
     ) -> None:
         self.denoiser, self.schedule = denoiser, schedule
         self.guiders, self.taps, self.tracks = tuple(guiders), tuple(taps), dict(tracks or {})
+        self.checkpoint = checkpoint
         self.calls = 0
         self.samples = 0
         self.backwards: Counter[str] = Counter()
@@ -94,7 +96,9 @@ class Predictor:
             start += len(value)
         condition = join([b.at(step.index).expand(len(v)) for b, v in zip(group, inputs, strict=True)])
         rows = Rows(here)
-        bus = Bus([t for t in taps if concerns(t, rows)], rows, step, cut_above_taps=gradient and cut)
+        bus = Bus(
+            [t for t in taps if concerns(t, rows)], rows, step, gradient and cut, gradient and self.checkpoint
+        )
         with torch.set_grad_enabled(gradient):
             output = self.denoiser(torch.cat(inputs), step.t, condition, bus)
             for branch, value in zip(group, inputs, strict=True):

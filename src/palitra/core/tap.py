@@ -57,13 +57,15 @@ class Bus:
     """Handed to the denoiser with every call; carries values to the taps and back.
 
     `cut_above_taps` allows the denoiser to leave everything above the last tapped site out of the
-    gradient's graph, because no energy looks at the prediction itself.
+    gradient's graph, because no energy looks at the prediction itself. `checkpoint` asks it to keep only
+    block inputs for the gradient and to make the rest again.
     """
 
     taps: Sequence[Tap | AttentionTap]
     rows: Rows
     step: Step
     cut_above_taps: bool = False
+    checkpoint: bool = False
 
     def __call__(self, site: str, value: Tensor) -> Tensor:
         """Pass a value through every tap that wants its site, in order."""

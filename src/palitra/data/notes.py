@@ -33,6 +33,27 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "The embedded colour profile is damaged and was ignored.",
         "Вложенный цветовой профиль повреждён и не учтён.",
     ),
+    # editing a photo
+    "words_equal": (
+        "Source and target words are equal: there is nothing to change.",
+        "Слова до и после одинаковы: менять нечего.",
+    ),
+    "source_guessed": (
+        "The photo was taken for “{words}”; say what it shows if that is wrong.",
+        "Фото принято за «{words}»; если это не так, напишите, что на нём.",
+    ),
+    "strength_chosen": (
+        "Strength {strength} gave the best trade-off of {count} tried.",
+        "Лучшей из {count} оказалась сила {strength}.",
+    ),
+    "memory_saved": (
+        "Memory was short: gradients were made piece by piece, which takes longer.",
+        "Памяти не хватило: градиенты считались по частям, это дольше.",
+    ),
+    "layers_left_out": (
+        "Memory was short: the finest layers were not guided, so details are kept less.",
+        "Памяти не хватило: тонкие слои не направлялись, детали сохранены хуже.",
+    ),
     # preparing a sketch
     "transparency_flattened": (
         "The transparent background was filled with {ground}.",

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from palitra.core.condition import Condition
 from palitra.core.parametrise import Parametrisation
@@ -45,16 +46,35 @@ class DiffusersUNet:
         """One evaluation at time t (an integer, or (B,) of them)."""
         with self._lock, ExitStack() as stack:
             if bus is not None and bus.taps:
-                wanted = [site for site in self._sites.values() if bus.wants(site.name)]
-                for site in wanted:
-                    if site.part in ("probs", "attend"):
-                        continue
-                    stack.enter_context(_opened(site, partial(bus, site.name)))
-                for context in _looked_into(wanted, bus):
-                    stack.enter_context(context)
+                wanted = self._wanted(bus)
+                stack.enter_context(_tapped(wanted, bus))
                 if bus.cut_above_taps and wanted:
                     stack.enter_context(self._cut_above(wanted[-1]))
+            if bus is not None and bus.checkpoint:
+                stack.enter_context(self._checkpointed(bus))
             return self._forward(x, t, condition)
+
+    def _wanted(self, bus: Bus) -> list[Site]:
+        return [site for site in self._sites.values() if bus.wants(site.name)]
+
+    @contextmanager
+    def _checkpointed(self, bus: Bus) -> Iterator[None]:
+        """Keep only inputs of residual and transformer blocks for the gradient, and run the blocks again.
+
+        The second run is made in the backward pass, when this call is over: it opens the taps anew.
+        """
+
+        def run(module: nn.Module, *inputs: Any) -> Any:
+            def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+                return nullcontext(), _tapped(self._wanted(bus), bus)
+
+            return checkpoint(module.__call__, *inputs, use_reentrant=False, context_fn=contexts)
+
+        self.unet.enable_gradient_checkpointing(run)
+        try:
+            yield
+        finally:
+            self.unet.disable_gradient_checkpointing()
 
     def features(
         self, x: Tensor, t: int | Tensor, condition: Condition, sites: Sequence[str]
@@ -128,6 +148,18 @@ def _opened(site: Site, see: Callable[[Tensor], Tensor]) -> AbstractContextManag
     if site.part == "out":
         return _hooked_input(_first(site.module.to_out), see)
     return _hooked(getattr(site.module, f"to_{site.part}"), see)
+
+
+@contextmanager
+def _tapped(wanted: Sequence[Site], bus: Bus) -> Iterator[None]:
+    """Let the bus look at the wanted sites while the context lasts."""
+    with ExitStack() as stack:
+        for site in wanted:
+            if site.part not in ("probs", "attend"):
+                stack.enter_context(_opened(site, partial(bus, site.name)))
+        for context in _looked_into(wanted, bus):
+            stack.enter_context(context)
+        yield
 
 
 def _looked_into(wanted: Sequence[Site], bus: Bus) -> Iterator[AbstractContextManager[None]]:

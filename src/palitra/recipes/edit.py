@@ -14,12 +14,13 @@ from palitra.conditions.text import encode_prompts
 from palitra.core.progress import Hooks
 from palitra.core.rng import Noise
 from palitra.data.images import to_image, to_tensor
+from palitra.data.notes import Note, note
 from palitra.data.photo_frame import PhotoFrame
-from palitra.errors import ComposeError, ImageError
+from palitra.errors import ComposeError, ImageError, OutOfMemoryError
 from palitra.models.text_to_image import TextToImage
 from palitra.recipes.editing.inversion_store import InversionStore, photo_key
 from palitra.recipes.editing.job import Cost, EditJob
-from palitra.recipes.editing.methods import METHODS
+from palitra.recipes.editing.methods import GRADIENT_METHODS, METHODS
 from palitra.recipes.generate import LARGEST_BATCH, OnPicture, memory_words, seeds_of
 from palitra.recipes.picture import Picture, Run
 from palitra.spec.edit import EditParams
@@ -68,7 +69,7 @@ def edit(
     rows = [EditRow(picture, params.source, w, seed, allowed) for w in params.wishes() for seed in seeds]
     store = store or InversionStore()
     pictures: list[Picture] = []
-    cost, notes = Cost(), list[str]()
+    cost, notes = Cost(), list[Note]()
     for start in range(0, len(rows), LARGEST_BATCH):
         batch = rows[start : start + LARGEST_BATCH]
         with memory_words():
@@ -84,7 +85,15 @@ def edit(
             if on_picture:
                 on_picture(pictures[-1])
     seconds = time.perf_counter() - began
-    return Run(pictures, seconds, cost.calls, cost.samples, model.name, str(model.device), tuple(notes))
+    return Run(
+        pictures,
+        seconds,
+        cost.calls,
+        cost.samples,
+        model.name,
+        str(model.device),
+        tuple(n.text("en") for n in notes),
+    )
 
 
 def edit_rows(
@@ -96,7 +105,7 @@ def edit_rows(
 ) -> tuple[Tensor, EditJob]:
     """A batch of different edits by one method: images (B, 3, S, S) in [0, 1], and the job with its cost."""
     job = make_job(model, params, rows, store, hooks)
-    latents = METHODS[params.method](job)
+    latents = _within_memory(job)
     with torch.no_grad():
         images = (model.autoencoder.decode(latents).float().clamp(-1, 1) + 1) / 2
     images = images.cpu()
@@ -106,6 +115,23 @@ def edit_rows(
                 row.mask > 0, row.picture + row.mask * (images[i] - row.picture), row.picture
             )
     return images, job
+
+
+def _within_memory(job: EditJob) -> Tensor:
+    """Run the job's method; guidance by gradients is tried again in thriftier ways when memory is short.
+
+    Raises:
+        OutOfMemoryError: it does not fit in any way.
+    """
+    while True:
+        try:
+            with memory_words():
+                return METHODS[job.params.method](job)
+        except OutOfMemoryError:
+            if job.params.method not in GRADIENT_METHODS or job.thrift == 2:
+                raise
+            job.thrift += 1
+            job.notes[:] = [note("memory_saved")] if job.thrift == 1 else [note("layers_left_out")]
 
 
 def make_job(
@@ -154,7 +180,7 @@ def describe_edit(model: TextToImage, params: EditParams, row: EditRow, job: Edi
         "model": model.name,
         "fingerprint": model.fingerprint,
         "photo": photo_key(row.picture),
-        "notes": list(job.notes),
+        "notes": [n.text("en") for n in job.notes],
     }
 
 

@@ -51,7 +51,8 @@ def guide_and_rescale(job: EditJob) -> Tensor:
     Below it the photo's pull grows (bounds of the ratio times 2 (1 - strength)), above it fades to none
     at 1, which is plain guidance from the photo's noise.
     """
-    return edit_with(job, "official" if job.params.official else "consistent")
+    layers: Layers = "coarse" if job.thrift > 1 else "all"
+    return edit_with(job, "official" if job.params.official else "consistent", layers)
 
 
 def edit_with(

@@ -20,6 +20,7 @@ from palitra.core.progress import Hooks
 from palitra.core.rng import Noise
 from palitra.core.sampler import Sampler
 from palitra.core.tap import Tap
+from palitra.data.notes import Note
 from palitra.guiders.cfg import Conditional
 from palitra.models.text_to_image import TextToImage
 from palitra.recipes.editing.inversion_store import InversionStore, entry_key
@@ -51,7 +52,8 @@ class EditJob:
     """A batch of edits of one method: row i turns photo i from `source` into `target` words.
 
     x0: latents (B, C, h, w). source, target: conditions of B rows; empty: of one. mask: (B, 1, h, w),
-    1 where the picture may change, or None. photos: the photos' keys for the store. Everything that
+    1 where the picture may change, or None. thrift: 0 fast; 1 saves memory in
+    gradients; 2 also guides fewer layers. photos: the photos' keys for the store. Everything that
     the network is asked on behalf of the job is counted in `cost`.
     """
 
@@ -67,9 +69,10 @@ class EditJob:
     noise: Noise
     store: InversionStore
     mask: Tensor | None = None
+    thrift: int = 0
     hooks: Hooks | None = None
     cost: Cost = field(default_factory=Cost)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     @property
     def times(self) -> list[int]:
@@ -126,7 +129,8 @@ class EditJob:
         tracks: Mapping[str, Sequence[Tensor]] | None = None,
     ) -> Predictor:
         """A fresh predictor over the model."""
-        return Predictor(self.model.denoiser, self.model.schedule, guiders, taps, tracks)
+        thrifty = self.thrift > 0
+        return Predictor(self.model.denoiser, self.model.schedule, guiders, taps, tracks, thrifty)
 
     def run(
         self,

@@ -17,3 +17,6 @@ METHODS: dict[str, Method] = {
     "guide-and-rescale": guide_and_rescale,
     "ddim": ddim,
 }
+
+GRADIENT_METHODS = ("guide-and-rescale",)
+"""Methods that differentiate the network and know thriftier ways to do it."""
