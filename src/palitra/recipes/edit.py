@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -50,11 +50,13 @@ def edit(
     store: InversionStore | None = None,
     hooks: Hooks | None = None,
     on_picture: OnPicture | None = None,
+    on_notes: Callable[[Sequence[Note]], None] | None = None,
 ) -> Run:
     """Edit one photo: `params.n` pictures of every wish, of the photo's shape at the model's size.
 
     mask: of the photo's size, white where it may change; everywhere else the result equals the photo,
-    scaled to the model's size, bit for bit. store: inverted photos, to be shared between calls.
+    scaled to the model's size, bit for bit. store: inverted photos, to be shared between calls. on_notes:
+    hears at the end what was done, in a form that can be told in any language.
 
     Raises:
         ImageError: a mask of another size.
@@ -84,6 +86,8 @@ def edit(
             )
             if on_picture:
                 on_picture(pictures[-1])
+    if on_notes:
+        on_notes(notes)
     seconds = time.perf_counter() - began
     return Run(
         pictures,
