@@ -1,4 +1,4 @@
-"""InstructPix2Pix as users run it (arXiv 2211.09800): the wish is an instruction, the model reads the photo."""
+"""InstructPix2Pix as users run it (arXiv 2211.09800): the wish is an instruction."""
 
 from __future__ import annotations
 

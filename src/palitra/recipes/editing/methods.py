@@ -7,14 +7,20 @@ from collections.abc import Callable
 from torch import Tensor
 
 from palitra.recipes.editing.ddim import ddim
+from palitra.recipes.editing.edict import edict
 from palitra.recipes.editing.guide_and_rescale import guide_and_rescale
+from palitra.recipes.editing.instruct_pix2pix import instruct_pix2pix
 from palitra.recipes.editing.job import EditJob
+from palitra.recipes.editing.sdedit import sdedit
 
 Method = Callable[[EditJob], Tensor]
 """Gives the edited latents (B, C, h, w) of a job."""
 
 METHODS: dict[str, Method] = {
     "guide-and-rescale": guide_and_rescale,
+    "edict": edict,
+    "instruct-pix2pix": instruct_pix2pix,
+    "sdedit": sdedit,
     "ddim": ddim,
 }
 
