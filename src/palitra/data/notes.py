@@ -59,6 +59,10 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "The transparent background was filled with {ground}.",
         "Прозрачный фон залит: {ground}.",
     ),
+    "no_swapped_words": (
+        "No words about the photo are swapped for others in {target}: edited without masks of words.",
+        "В «{target}» нет слов, заменивших другие слова о фото: правка без масок по словам.",
+    ),
     "polarity_inverted": (
         "Light lines on a dark ground were turned into dark lines on white.",
         "Светлые линии на тёмном фоне превращены в тёмные на белом.",
