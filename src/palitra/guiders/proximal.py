@@ -13,7 +13,7 @@ differences are all 0, q of both is 2 q - 1 of the edit's. Here it is the edit's
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -61,6 +61,13 @@ class ProximalConfig:
             raise InputError(f"`dilation` must be at least 0, got {self.dilation}")
         if self.prox not in ("soft", "hard"):
             raise InputError(f"`prox` must be soft or hard, got {self.prox}")
+
+    def eased(self, ease: float) -> ProximalConfig:
+        """The same, holding the photo `ease` times as much: at 0 plain guidance, at 2 none is left."""
+        q = self.quantile
+        eased = q * ease if ease <= 1 else q + (1 - q) * (ease - 1)
+        fixed = None if self.threshold is None else self.threshold * ease
+        return replace(self, quantile=eased, threshold=fixed, rate=min(1.0, self.rate * ease))
 
     def pulls_at(self, t: int) -> bool:
         """Whether the edit is pulled to the photo at time t."""
