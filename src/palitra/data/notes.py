@@ -60,7 +60,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Прозрачный фон залит: {ground}.",
     ),
     "no_swapped_words": (
-        "No words about the photo are swapped for others in {target}: edited without masks of words.",
+        "No words about the photo are swapped for others in “{target}”: edited without masks of words.",
         "В «{target}» нет слов, заменивших другие слова о фото: правка без масок по словам.",
     ),
     "polarity_inverted": (

@@ -11,6 +11,9 @@ from palitra.recipes.editing.edict import edict
 from palitra.recipes.editing.guide_and_rescale import guide_and_rescale
 from palitra.recipes.editing.instruct_pix2pix import instruct_pix2pix
 from palitra.recipes.editing.job import EditJob
+from palitra.recipes.editing.masactrl import masactrl
+from palitra.recipes.editing.plug_and_play import plug_and_play
+from palitra.recipes.editing.proximal_masactrl import proximal_masactrl
 from palitra.recipes.editing.sdedit import sdedit
 
 Method = Callable[[EditJob], Tensor]
@@ -18,6 +21,9 @@ Method = Callable[[EditJob], Tensor]
 
 METHODS: dict[str, Method] = {
     "guide-and-rescale": guide_and_rescale,
+    "masactrl": masactrl,
+    "proximal-masactrl": proximal_masactrl,
+    "plug-and-play": plug_and_play,
     "edict": edict,
     "instruct-pix2pix": instruct_pix2pix,
     "sdedit": sdedit,
