@@ -130,6 +130,14 @@ METRIC_WEIGHTS = (
         ),
     ),
     MetricWeights(
+        "dino-vitb8",
+        "DINO ViT-B/8, for the structure distance",
+        "Apache-2.0",
+        343,
+        "the hub repository facebook/dino-vitb8",
+        folder=True,
+    ),
+    MetricWeights(
         "facenet",
         "FaceNet (Inception-ResNet v1) trained on VGGFace2",
         "MIT",

@@ -4,41 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from palitra.conditions.text import encode_prompts
 from palitra.core.progress import Hooks
-from palitra.core.rng import Noise
 from palitra.data.images import to_image, to_tensor
 from palitra.data.notes import Note, note
 from palitra.data.photo_frame import PhotoFrame
-from palitra.errors import ComposeError, ImageError, OutOfMemoryError
+from palitra.errors import ImageError
 from palitra.models.text_to_image import TextToImage
+from palitra.recipes.editing.automatic_strength import STEPS_SHARE, choose_strength
 from palitra.recipes.editing.inversion_store import InversionStore, photo_key
 from palitra.recipes.editing.job import Cost, EditJob
-from palitra.recipes.editing.methods import GRADIENT_METHODS, METHODS
-from palitra.recipes.generate import LARGEST_BATCH, OnPicture, memory_words, seeds_of
+from palitra.recipes.editing.rows import EditRow, edit_rows
+from palitra.recipes.editing.source_words import embedded_eye, suggest_source
+from palitra.recipes.generate import LARGEST_BATCH, OnPicture, seeds_of
 from palitra.recipes.picture import Picture, Run
 from palitra.spec.edit import EditParams
 from palitra.version import __version__
-
-
-@dataclass(frozen=True, eq=False)
-class EditRow:
-    """One edit of a batch: a photo as the model's square, its words, and what may change.
-
-    picture: (3, S, S) in [0, 1]. mask: (1, S, S) in [0, 1], 1 where it may change, or None.
-    """
-
-    picture: Tensor
-    source: str
-    target: str
-    seed: int
-    mask: Tensor | None = None
 
 
 def edit(
@@ -68,14 +53,19 @@ def edit(
     picture = to_tensor(frame.place(photo.convert("RGB")))[0]
     allowed = None if mask is None else _allowed(mask, photo.size, frame)
     seeds = seeds_of(params, params.n)
-    rows = [EditRow(picture, params.source, w, seed, allowed) for w in params.wishes() for seed in seeds]
     store = store or InversionStore()
+    told: list[Note] = []
+    if not params.source.strip():
+        params = params.model_copy(update={"source": suggest_source(picture)})
+        told.append(note("source_guessed", words=params.source))
+    if params.auto_strength:
+        params = _with_best_strength(model, params, picture, store, hooks, told)
     pictures: list[Picture] = []
-    cost, notes = Cost(), list[Note]()
+    rows = [EditRow(picture, params.source, w, seed, allowed) for w in params.wishes() for seed in seeds]
+    cost, notes = Cost(), told
     for start in range(0, len(rows), LARGEST_BATCH):
         batch = rows[start : start + LARGEST_BATCH]
-        with memory_words():
-            images, job = edit_rows(model, params, batch, store, hooks)
+        images, job = edit_rows(model, params, batch, store, hooks)
         cost.calls, cost.samples = cost.calls + job.cost.calls, cost.samples + job.cost.samples
         cost.backwards.update(job.cost.backwards)
         notes += [n for n in job.notes if n not in notes]
@@ -100,79 +90,27 @@ def edit(
     )
 
 
-def edit_rows(
+def _with_best_strength(
     model: TextToImage,
     params: EditParams,
-    rows: Sequence[EditRow],
+    picture: Tensor,
     store: InversionStore,
-    hooks: Hooks | None = None,
-) -> tuple[Tensor, EditJob]:
-    """A batch of different edits by one method: images (B, 3, S, S) in [0, 1], and the job with its cost."""
-    job = make_job(model, params, rows, store, hooks)
-    latents = _within_memory(job)
-    with torch.no_grad():
-        images = (model.autoencoder.decode(latents).float().clamp(-1, 1) + 1) / 2
-    images = images.cpu()
-    for i, row in enumerate(rows):
-        if row.mask is not None:
-            images[i] = torch.where(
-                row.mask > 0, row.picture + row.mask * (images[i] - row.picture), row.picture
-            )
-    return images, job
+    hooks: Hooks | None,
+    told: list[Note],
+) -> EditParams:
+    """The same with the strength that a few cheap tries speak for."""
+    steps = max(2, round(STEPS_SHARE * params.steps))
+    rows = [EditRow(picture, params.source, wish, params.seed) for wish in params.wishes()[:LARGEST_BATCH]]
 
+    def draw(strength: float) -> Tensor:
+        tried = params.model_copy(update={"strength": strength, "steps": steps})
+        return edit_rows(model, tried, rows, store, hooks)[0]
 
-def _within_memory(job: EditJob) -> Tensor:
-    """Run the job's method; guidance by gradients is tried again in thriftier ways when memory is short.
-
-    Raises:
-        OutOfMemoryError: it does not fit in any way.
-    """
-    while True:
-        try:
-            with memory_words():
-                return METHODS[job.params.method](job)
-        except OutOfMemoryError:
-            if job.params.method not in GRADIENT_METHODS or job.thrift == 2:
-                raise
-            job.thrift += 1
-            job.notes[:] = [note("memory_saved")] if job.thrift == 1 else [note("layers_left_out")]
-
-
-def make_job(
-    model: TextToImage,
-    params: EditParams,
-    rows: Sequence[EditRow],
-    store: InversionStore,
-    hooks: Hooks | None = None,
-) -> EditJob:
-    """Encode photos and words."""
-    if params.method not in METHODS:
-        raise ComposeError(f"`method` must be one of {', '.join(METHODS)}, got {params.method}")
-    pictures = torch.stack([row.picture for row in rows]).to(model.device)
-    with torch.no_grad():
-        x0 = model.autoencoder.encode(pictures * 2 - 1).float()
-        words = [row.source for row in rows] + [row.target for row in rows]
-        told, empty = encode_prompts(model, words, [""])
-    mask = None
-    if any(row.mask is not None for row in rows):
-        masks = [torch.ones(1, *row.picture.shape[1:]) if row.mask is None else row.mask for row in rows]
-        mask = torch.nn.functional.adaptive_max_pool2d(torch.stack(masks), x0.shape[-2:]).to(model.device)
-    count = len(rows)
-    return EditJob(
-        model=model,
-        params=params,
-        x0=x0,
-        source=told.rows(slice(0, count)),
-        target=told.rows(slice(count, None)),
-        empty=empty,
-        source_words=[row.source for row in rows],
-        target_words=[row.target for row in rows],
-        photos=[photo_key(latent) for latent in x0],
-        noise=Noise([row.seed for row in rows], model.device),
-        store=store,
-        mask=mask,
-        hooks=hooks,
-    )
+    photos = picture.expand(len(rows), *picture.shape)
+    words = [row.target for row in rows]
+    best, scores = choose_strength(embedded_eye(), photos, [params.source] * len(rows), words, draw)
+    told.append(note("strength_chosen", strength=f"{best:g}", count=len(scores)))
+    return params.model_copy(update={"strength": best})
 
 
 def describe_edit(model: TextToImage, params: EditParams, row: EditRow, job: EditJob) -> dict[str, object]:

@@ -19,7 +19,8 @@ _NO_NAME = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')
 class Picture:
     """One finished picture; `recipe` repeats it.
 
-    A "part" is one of many that are looked at on a "sheet"; `name` says what it shows, such as its class.
+    A "part" is one of many that are looked at on a "sheet"; `name` says what it shows: its class, or of
+    several wishes which. `turn` is that wish's number.
     """
 
     image: Image.Image
@@ -27,6 +28,7 @@ class Picture:
     recipe: dict[str, Any]
     kind: Kind = "picture"
     name: str = ""
+    turn: int = 0
 
     def place(self, stem: str = "picture") -> str:
         """Its file within a folder, as `file_of` says."""
@@ -40,12 +42,19 @@ class Picture:
 
 
 def file_of(kind: Kind, name: str, seed: int, stem: str = "picture") -> str:
-    """Where a picture belongs within a folder: parts lie in a folder of their class, as labelled sets do."""
+    """Where a picture belongs within a folder: parts lie in a folder of their class, as labelled sets do.
+
+    One of several wishes is called by its wish.
+    """
     if kind == "sheet":
         return f"{stem}-sheet.png" if stem != "picture" else "sheet.png"
     if kind == "part":
-        return f"{_NO_NAME.sub('_', name).strip('. ') or 'pictures'}/{seed:06d}.png"
-    return f"{stem}-{seed}.png"
+        return f"{_file_name(name) or 'pictures'}/{seed:06d}.png"
+    return f"{_file_name(name)[:80] or stem}-{seed}.png"
+
+
+def _file_name(words: str) -> str:
+    return _NO_NAME.sub("_", words).strip(". ")
 
 
 @dataclass(frozen=True, eq=False)

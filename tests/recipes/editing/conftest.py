@@ -5,8 +5,8 @@ import torch
 
 from palitra.models.text_to_image import load_folder
 from palitra.models.tiny import write_tiny_stable_diffusion
-from palitra.recipes.edit import EditRow, make_job
 from palitra.recipes.editing.inversion_store import InversionStore
+from palitra.recipes.editing.rows import EditRow, make_job
 from palitra.spec.edit import EditParams
 
 SOURCES = ("a photo of a cat", "a photo of a dog", "an oil painting of a house", "a red car in snow")

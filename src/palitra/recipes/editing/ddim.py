@@ -16,4 +16,4 @@ def ddim(job: EditJob) -> Tensor:
     """
     path = job.trajectory()
     first = round((1 - job.params.strength) / 2 * job.params.steps)
-    return job.run([ClassifierFree(job.target, job.empty, job.scale())], path[first], first=first)
+    return job.run([ClassifierFree(job.target, job.empty, job.scale())], path[first], first=first, path=path)

@@ -70,13 +70,13 @@ def edit_with(
     config = config_for(job, layers, explicit)
     guide = ClassifierFree(job.target, job.empty, job.scale())
     if config.low == config.high == 0 or config.guided == 0:
-        start = job.trajectory(convention="clean")[0]
-        return job.run([guide], start)
+        path = job.trajectory(convention="clean")
+        return job.run([guide], path[0], path=path)
     if alignment == "consistent" and keep_features:
-        start, kept = kept_inversion(job, config)
-        return job.run([guide, GuideAndRescale(config, job.source, kept)], start)
-    start, path = aligned(job, alignment)
-    return job.run([guide, GuideAndRescale(config, job.source)], start, tracks={PHOTO: path})
+        path, kept = kept_inversion(job, config)
+        return job.run([guide, GuideAndRescale(config, job.source, kept)], path[0], path=path)
+    start, track = aligned(job, alignment)
+    return job.run([guide, GuideAndRescale(config, job.source)], start, tracks={PHOTO: track})
 
 
 def config_for(job: EditJob, layers: Layers = "all", explicit: bool = False) -> GuideAndRescaleConfig:
@@ -125,8 +125,8 @@ def one_step_beyond(job: EditJob, latent: Tensor) -> Tensor:
 
 def kept_inversion(
     job: EditJob, config: GuideAndRescaleConfig
-) -> tuple[Tensor, dict[tuple[int, str], Tensor]]:
-    """The photo's noise, and what the network saw of the photo at the guided times and read sites.
+) -> tuple[list[Tensor], dict[tuple[int, str], Tensor]]:
+    """The photo's trajectory, and what the network saw of the photo at the guided times and read sites.
 
     The inversion passes every (latent, time) that the edit will ask about. Kept in the network's own
     precision: 44 MiB a guided step in half precision for SD 1.x.
@@ -144,21 +144,22 @@ def kept_inversion(
     if missing:
         keep = Keep(sites, "target", guided.__contains__)
         predictor = job.predictor([Conditional(job.source.rows(missing))], [keep])
-        noise, _ = ddim_inversion(predictor, job.x0[missing], times, job.hooks, "clean")
+        _, path = ddim_inversion(predictor, job.x0[missing], times, job.hooks, "clean")
         job.cost.add(predictor)
         for row, i in enumerate(missing):
             entry = {f"{t} {site}": value[row] for (t, site), value in keep.kept.items()}
-            entry["noise"] = noise[row]
+            entry["path"] = torch.stack([x[row] for x in path])
             job.store.put(names[i], entry)
             found[i] = entry
     entries = [entry for entry in found if entry is not None]
     device = job.x0.device
     kept: dict[tuple[int, str], Tensor] = {}
     for name in entries[0]:
-        if name != "noise":
+        if name != "path":
             t, site = name.split(" ", 1)
             kept[int(t), site] = torch.stack([entry[name] for entry in entries]).to(device)
-    return torch.stack([entry["noise"] for entry in entries]).to(device), kept
+    rows = torch.stack([entry["path"] for entry in entries], 1)
+    return list(rows.to(device).unbind(0)), kept
 
 
 def read_sites(config: GuideAndRescaleConfig) -> str:

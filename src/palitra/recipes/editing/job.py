@@ -22,6 +22,8 @@ from palitra.core.sampler import Sampler
 from palitra.core.tap import Tap
 from palitra.data.notes import Note
 from palitra.guiders.cfg import Conditional
+from palitra.guiders.keep_outside import KeepOutside
+from palitra.guiders.source import PHOTO
 from palitra.models.text_to_image import TextToImage
 from palitra.recipes.editing.inversion_store import InversionStore, entry_key
 from palitra.samplers.ddim import DDIM
@@ -141,9 +143,16 @@ class EditJob:
         taps: Sequence[Tap | AttentionTap] = (),
         tracks: Mapping[str, Sequence[Tensor]] | None = None,
         first: int = 0,
+        path: Sequence[Tensor] | None = None,
     ) -> Tensor:
-        """Check the parts, sample from `start` (the state before step `first`), and give the latents."""
+        """Check the parts, sample from `start` (the state before step `first`), and give the latents.
+
+        With a mask, what lies outside is put back on the photo's `path` (else its track) after each step.
+        """
         sampler = sampler or DDIM(self.model.schedule)
+        path = path or (tracks or {}).get(PHOTO)
+        if self.mask is not None and path is not None and not getattr(sampler, "coupled", False):
+            guiders = [*guiders, KeepOutside(self.mask, path)]
         check(self.model.denoiser, sampler, guiders, taps, tracks, len(self.times) - 1)
         predictor = self.predictor(guiders, taps, tracks)
         state = sample(sampler, predictor, start, self.times, self.noise, self.hooks, first)
