@@ -23,8 +23,8 @@ class FakePainter:
 
     def paint(self, jobs, told):
         self.batches.append([job.id for job in jobs])
-        if jobs[0].recipe == "classes":
-            self.sheet(jobs[0], told)
+        if jobs[0].recipe in ("classes", "edit"):
+            (self.sheet if jobs[0].recipe == "classes" else self.edits)(jobs[0], told)
             return
         for job in jobs:
             if job.params["prompt"] == "kill":
@@ -57,6 +57,18 @@ class FakePainter:
             told.picture(0, Picture(Image.new("L", (8, 8), i), seed + i, {}, "part", job.params["label"]))
         told.progress(0, n, n)
         told.picture(0, Picture(Image.new("RGB", (80, 40), "white"), seed, {}, "sheet"))
+
+    def edits(self, job, told):
+        """A square for each wish; one that speaks of failing fails."""
+        seed, wishes = job.params["seed"], job.params["target"].splitlines()
+        if "fail" in wishes:
+            raise InputError("`target` must not be fail, got fail")
+        for turn, wish in enumerate(wishes):
+            for i in range(job.params["n"]):
+                colour = (seed % 256, 40 * turn, 7)
+                picture = Picture(Image.new("RGB", (8, 8), colour), seed + i, {}, name=wish, turn=turn)
+                told.picture(0, picture)
+            told.progress(0, (turn + 1) * 10, len(wishes) * 10)
 
 
 if __name__ == "__main__":

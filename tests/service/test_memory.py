@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from palitra.errors import OutOfMemoryError
+from palitra.models.tiny import write_tiny_stable_diffusion
 from palitra.models.zoo import resolve
 from palitra.service.workers.memory import (
     check_fits,
@@ -138,20 +139,20 @@ def test_other_models_go_before_a_batch_is_made_smaller(mini, monkeypatch):
     models.get("a")
     loaded = models.get("b")
     models._free = Device(lambda: models, int(weigh(mini) * 2 + 3.5 * 1.25 * row))
-    assert models.rows(loaded, sketched=False) == 8
+    assert models.rows(loaded, False, "words") == 8
     assert models.names == ["b"]
     models._free = Device(lambda: models, int(weigh(mini) + 3.5 * 1.25 * row))
-    assert models.rows(loaded, sketched=False) == 3
+    assert models.rows(loaded, False, "words") == 3
     models._free = Device(lambda: models, int(weigh(mini) + row))
     with pytest.raises(OutOfMemoryError, match=r"`n` 1 × `size` 64 of mini needs 0\.0 GB, cpu has 0\.0 GB"):
-        models.rows(loaded, sketched=False)
+        models.rows(loaded, False, "words")
 
 
 def test_measured_rows_replace_the_estimate(mini):
     models = cache(mini, 10**9)
     loaded = models.get("mini")
-    loaded.measured[False] = 10**8
-    assert models.rows(loaded, sketched=False) == int((10**9 - weigh(mini)) / 1.25e8)
+    loaded.measured["words"] = 10**8
+    assert models.rows(loaded, False, "words") == int((10**9 - weigh(mini)) / 1.25e8)
 
 
 class Silent:
@@ -181,7 +182,7 @@ def job(n=3):
 def test_a_smaller_batch_draws_all_pictures(mini):
     models = cache(mini, weigh(mini) * 2)
     loaded = models.get("mini")
-    loaded.measured[False] = int(weigh(mini) / 1.25 / 2.5)  # two rows fit
+    loaded.measured["words"] = int(weigh(mini) / 1.25 / 2.5)  # two rows fit
     told = Silent()
     RecipePainter(models, None).paint([job()], told)
     assert sorted(told.seeds) == [4, 5, 6]
@@ -201,3 +202,8 @@ def test_out_of_memory_is_tried_once_more_alone_then_told(mini, monkeypatch):
     with pytest.raises(OutOfMemoryError):
         painter.paint([job()], Silent())
     assert calls[1:] == [(1, 8), (1, 1)]
+
+
+def test_a_stable_diffusion_is_weighed_with_its_autoencoder(tmp_path):
+    studio = load(str(write_tiny_stable_diffusion(tmp_path / "model")), "cpu")
+    assert weigh(studio) == pytest.approx(weight_bytes(tmp_path / "model", torch.float32), rel=0.01)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,13 @@ class ApiError(PalitraError):
 
 @dataclass(frozen=True)
 class Image:
-    """A finished picture."""
+    """A finished picture; `name` of an edit is its wish."""
 
     id: str
     seed: int
     width: int
     height: int
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,9 @@ class Job:
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> Job:
         """From the API's JSON."""
-        images = tuple(Image(i["id"], i["seed"], i["width"], i["height"]) for i in told["images"])
+        images = tuple(
+            Image(i["id"], i["seed"], i["width"], i["height"], i.get("name")) for i in told["images"]
+        )
         error = (told["error"] or {}).get("detail")
         numbers = (told["done"], told["total"], told["ahead"], told["eta_s"])
         return cls(told["id"], told["state"], *numbers, images, error, told)
@@ -80,6 +83,12 @@ def body_of(
     words = {} if prompt is None else {"prompt": prompt}
     agreed = {"consent": True} if consent else {}
     return {"recipe": recipe, **words, "inputs": dict(inputs), **agreed, **fields}
+
+
+def lines_of(wishes: str | Sequence[str]) -> str:
+    """A wish, or several, a line each."""
+    each = [wishes] if isinstance(wishes, str) else wishes
+    return "\n".join(" ".join(wish.split()) if len(each) > 1 else wish for wish in each)
 
 
 def checked(answer: httpx.Response) -> httpx.Response:
@@ -126,8 +135,10 @@ def headers_of(key: str | None) -> dict[str, str]:
 
 
 def write_picture(job: Job, image: Image, folder: Path | str, data: bytes) -> Path:
-    """Write a picture of a job under its seed; returns where."""
-    path = Path(folder) / f"{job.id[:8]}-{image.seed}.png"
+    """Write a picture of a job under its seed, and of several wishes under its place; returns where."""
+    same = [other for other in job.images if other.seed == image.seed]
+    place = f"-{same.index(image) + 1}" if len(same) > 1 else ""
+    path = Path(folder) / f"{job.id[:8]}-{image.seed}{place}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +18,7 @@ from palitra.client.answers import (
     body_of,
     checked,
     headers_of,
+    lines_of,
     write_picture,
 )
 
@@ -73,6 +74,23 @@ class AsyncClient:
         """A job from a sketch and words."""
         inputs = {"sketch": await self.upload(image)}
         return await self.submit("sketch_to_image", prompt, inputs=inputs, **fields)
+
+    async def edit(
+        self,
+        photo: Path | str | bytes,
+        target: str | Sequence[str],
+        *,
+        source: str = "",
+        mask: Path | str | bytes | None = None,
+        consent: bool = False,
+        **fields: Any,
+    ) -> Job:
+        """A job that edits a photo; see `Client.edit`."""
+        inputs = {"photo": await self.upload(photo)}
+        if mask is not None:
+            inputs["mask"] = await self.upload(mask)
+        words = {"target": lines_of(target), "source": source}
+        return await self.submit("edit", None, inputs=inputs, consent=consent, **words, **fields)
 
     async def classes(self, label: str = "all", n: int = 10, **fields: Any) -> Job:
         """A job for a sheet of a model's classes; `model` by name, else the service's first."""

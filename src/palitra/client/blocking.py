@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +18,7 @@ from palitra.client.answers import (
     body_of,
     checked,
     headers_of,
+    lines_of,
     write_picture,
 )
 
@@ -74,6 +75,27 @@ class Client:
     def sketch(self, image: Path | str | bytes, prompt: str, **fields: Any) -> Job:
         """A job from a sketch and words."""
         return self.submit("sketch_to_image", prompt, inputs={"sketch": self.upload(image)}, **fields)
+
+    def edit(
+        self,
+        photo: Path | str | bytes,
+        target: str | Sequence[str],
+        *,
+        source: str = "",
+        mask: Path | str | bytes | None = None,
+        consent: bool = False,
+        **fields: Any,
+    ) -> Job:
+        """A job that edits a photo: a wish, or several, each the whole picture as it should be.
+
+        `mask` has the photo's size and is white where it may change. `consent` says that the people in the
+        photo agree; words about people are refused without it.
+        """
+        inputs = {"photo": self.upload(photo)}
+        if mask is not None:
+            inputs["mask"] = self.upload(mask)
+        words = {"target": lines_of(target), "source": source}
+        return self.submit("edit", None, inputs=inputs, consent=consent, **words, **fields)
 
     def classes(self, label: str = "all", n: int = 10, **fields: Any) -> Job:
         """A job for a sheet of a model's classes; `model` by name, else the service's first."""

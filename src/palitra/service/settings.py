@@ -64,11 +64,19 @@ class Settings(BaseSettings):
     most_crashes: int = Field(default=3, ge=1, description="Crashes that make a job poison.")
     previews: bool = True
 
+    keep_inversions_s: float = Field(
+        default=3600, ge=0, description="Inverted photos stay on disk so long unused; 0: in memory only."
+    )
+    most_inversions_bytes: int = Field(default=2 * 2**30, ge=0, description="Of them on disk.")
+
     most_queued: int = Field(default=1000, ge=1, description="Jobs waiting in all; beyond it 503.")
     most_queued_per_owner: int = Field(default=100, ge=1, description="Of one owner; beyond it 429.")
     deadline_s: float = Field(default=3600, gt=0, description="A job not done by then fails.")
     most_upload_bytes: int = Field(default=32 * 2**20, ge=1024)
     keep_days: float = Field(default=30, gt=0, description="What is older is deleted.")
+    consent: Literal["people", "always"] = Field(
+        default="people", description="Photos to edit need it when words speak of people, or always."
+    )
     keep_people_days: float = Field(
         default=7, gt=0, description="Photos of people, after the last job that drew from them."
     )

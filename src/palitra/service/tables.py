@@ -92,10 +92,11 @@ PICTURES = Table(
     Column("id", String(36), primary_key=True),
     Column("job", String(36), ForeignKey("palitra_jobs.id", ondelete="CASCADE"), nullable=False),
     Column("owner", String(80), nullable=False),
-    Column("seed", String(20), nullable=False),  # of a sheet: "s" and its first part's
+    # of a sheet: "s" and its first part's; of the second, third, … wish of a job: "b", "c", … before it
+    Column("seed", String(20), nullable=False),
     Column("rank", Integer, nullable=False),
     Column("kind", String(10), nullable=False, default="picture"),  # picture, sheet, or part of a sheet
-    Column("name", String(200)),  # of a part: its class
+    Column("name", String(200)),  # of a part: its class; of an edit: its wish
     Column("blob", String(64), nullable=False),
     Column("bytes", Integer, nullable=False, default=0),
     Column("width", Integer, nullable=False),

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, Row, select
 from palitra.recipes.picture import file_of
 from palitra.service.api.context import Service
 from palitra.service.api.provenance import signed
+from palitra.service.api.views import seed_of
 from palitra.service.tables import PICTURES
 
 
@@ -27,7 +28,9 @@ def zipped(service: Service, job: str, files: Sequence[Row[Any]]) -> Iterator[by
     pipe = _Pipe()
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:
         for row in files:
-            name = file_of(row.kind, row.name or "", int(row.seed.removeprefix("s")))
+            name = file_of(row.kind, row.name or "", seed_of(row.seed))
+            while name in archive.NameToInfo:  # two wishes that begin alike
+                name = f"_{name}"
             # a fixed date, so that the same pictures are the same archive
             entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             archive.writestr(entry, signed(service, service.blobs.get(row.blob), "image/png", row.id, job))

@@ -13,6 +13,8 @@ from palitra.models.zoo import describe_models
 from palitra.service.api.class_offer import RECIPE as CLASSES
 from palitra.service.api.class_offer import offered_schema
 from palitra.service.api.context import CallerDep, OperatorDep, ServiceDep
+from palitra.service.api.edit_offer import RECIPE as EDIT
+from palitra.service.api.edit_offer import offered_schema as edit_schema
 from palitra.service.database import database_time
 from palitra.service.tables import JOBS
 from palitra.service.workers.heartbeat import living_workers
@@ -54,21 +56,26 @@ def recipes(service: ServiceDep) -> dict[str, Any]:
 
     Classes are among them as soon as there is a model that knows some.
     """
-    told = {
-        name: _recipe(kind, kind.model_json_schema()) for name, kind in RECIPES.items() if name != CLASSES
-    }
-    if service.classes:
-        told[CLASSES] = _recipe(RECIPES[CLASSES], offered_schema(service.classes))
+    always = service.settings.consent == "always"
+    told = {}
+    for name, kind in RECIPES.items():
+        if name == EDIT:
+            told[name] = _recipe(kind, edit_schema(), always)
+        elif name != CLASSES:
+            told[name] = _recipe(kind, kind.model_json_schema())
+        elif service.classes:
+            told[name] = _recipe(kind, offered_schema(service.classes))
     return told
 
 
-def _recipe(kind: Any, schema: dict[str, Any]) -> dict[str, Any]:
+def _recipe(kind: Any, schema: dict[str, Any], always: bool = False) -> dict[str, Any]:
+    """always: photos that may show people are to be taken for ones that do."""
     inputs = [
         {
             "name": given.name,
             "kind": given.kind,
             "required": given.required,
-            "subject": given.subject,
+            "subject": "person" if given.subject and always else given.subject,
             "text": {"en": vars(given.en), "ru": vars(given.ru)},
         }
         for given in kind.inputs

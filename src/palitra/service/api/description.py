@@ -30,7 +30,8 @@ REF: Final = "#/components/schemas/{model}"
 CONSENT: Final = {
     "type": "boolean",
     "default": False,
-    "description": "The people in the photos agree; needed with an input of x-subject person.",
+    "description": "The people in the photos agree; needed with an input of x-subject person, and with one "
+    "of x-subject anybody where words speak of people.",
 }
 SECURITY: Final = {
     "key": {"type": "http", "scheme": "bearer", "description": "An API key."},

@@ -50,8 +50,8 @@ def gallery(
     cursor: float | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 40,
 ) -> Gallery:
-    """The caller's pictures, newest first; `search` looks into their prompts and classes."""
-    words = (JOBS.c.params[field].as_string() for field in ("prompt", "label"))
+    """The caller's pictures, newest first; `search` looks into their prompts, classes and wishes."""
+    words = (JOBS.c.params[field].as_string() for field in ("prompt", "label", "target"))
     prompt = func.coalesce(*words, "")
     wanted = (
         select(PICTURES, JOBS.c.params)
@@ -67,7 +67,7 @@ def gallery(
     wanted = wanted.order_by(PICTURES.c.created_at.desc()).limit(limit)
     with service.engine.connect() as connection:
         rows = connection.execute(wanted).all()
-    images = [Shown(**picture_view(row).model_dump(), prompt=title_of(row.params)) for row in rows]
+    images = [Shown(**picture_view(row).model_dump(), prompt=_prompt(row)) for row in rows]
     return Gallery(images=images, cursor=images[-1].created_at if len(images) == limit else None)
 
 
@@ -125,6 +125,12 @@ def remove(image: str, service: ServiceDep, caller: CallerDep) -> None:
         connection.execute(delete(PICTURES).where(gone))
     drop_unnamed(service.engine, service.blobs, blobs)
     record("image.deleted", caller.owner, image=image, job=row.job)
+
+
+def _prompt(row: Any) -> str:
+    """Of several wishes the picture's own."""
+    params = row.params
+    return title_of({**params, "target": row.name} if row.name and "target" in params else params)
 
 
 def _own(engine: Engine, owner: str, image: str) -> Any:

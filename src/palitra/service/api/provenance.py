@@ -72,10 +72,11 @@ def _source(service: Service, job: str) -> bytes | None:
     """The picture that a job drew from; None for words alone, and where it was deleted since."""
     with service.engine.connect() as connection:
         inputs = connection.scalar(select(JOBS.c.inputs).where(JOBS.c.id == job)) or {}
-    if "sketch" not in inputs:
+    drawn_from = inputs.get("sketch") or inputs.get("photo")
+    if drawn_from is None:
         return None
     try:
-        return service.blobs.get(inputs["sketch"])
+        return service.blobs.get(drawn_from)
     except NotFoundError:
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from string import ascii_lowercase
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -18,7 +19,8 @@ from palitra.spec.build import title_of
 class PictureView(BaseModel):
     """A finished picture; its bytes are at `/v1/images/{id}`.
 
-    A "sheet" shows many "parts" at once; `name` of a part is its class. A sheet's seed is its first part's.
+    A "sheet" shows many "parts" at once; a sheet's seed is its first part's. `name` of a part is its class,
+    of an edit its wish.
     """
 
     id: str
@@ -134,7 +136,7 @@ def picture_view(row: Any) -> PictureView:
     return PictureView(
         id=row.id,
         job=row.job,
-        seed=int(row.seed.removeprefix("s")),
+        seed=seed_of(row.seed),
         kind=row.kind,
         name=row.name,
         width=row.width,
@@ -142,6 +144,11 @@ def picture_view(row: Any) -> PictureView:
         favourite=row.favourite,
         created_at=row.created_at,
     )
+
+
+def seed_of(kept: str) -> int:
+    """The number in a kept seed, which may begin with a letter."""
+    return int(kept.lstrip(ascii_lowercase))
 
 
 def words(notes: list[dict[str, Any]], language: str) -> list[str]:

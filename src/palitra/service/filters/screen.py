@@ -44,7 +44,7 @@ class _Screen:
 
     def picture(self, place: int, picture: Picture) -> None:
         try:
-            # a class's name says what its pictures are to show
+            # the name of a class or of a wish says what its pictures are to show
             words = self._jobs[place].params.get("prompt", picture.name)
             self._filters.check_image(picture.image, str(words))
         except ContentRefusedError as error:

@@ -77,4 +77,5 @@ def _seconds(connection: Connection, cost_key: str) -> float:
 
 
 def _pictures(job: Job) -> int:
-    return max(1, int(job.params.get("best_of") or job.params.get("n") or 1))
+    each = max(1, int(job.params.get("best_of") or job.params.get("n") or 1))
+    return each * max(1, len(str(job.params.get("target", "")).splitlines()))

@@ -54,7 +54,7 @@ class JobStore:
 
         Raises:
             InputError: a field out of bounds, or a missing or unknown input.
-            ConsentError: a photo of a person without consent.
+            ConsentError: a photo of a person, or words about people to a photo, without consent.
             BusyError: too many jobs wait (429 for the owner's bound, 503 for the service's).
             ConflictError: the idempotency key was used for another request.
         """
@@ -69,7 +69,8 @@ class JobStore:
         inputs = self._inputs(params, request.get("inputs") or {})
         admit(inputs.values())
         job = _row(owner, params, inputs)
-        job["consent"] = checked_consent(job["recipe"], inputs, request.get("consent"))
+        always = self.settings.consent == "always"
+        job["consent"] = checked_consent(job["recipe"], inputs, request.get("consent"), job["params"], always)
         job |= {"priority": priority, "idempotency_key": idempotency_key, "request_hash": digest}
         job["retry_of"] = retry_of
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, case, or_, select, update
@@ -26,6 +26,9 @@ from palitra.service.jobs.job import OPEN, Job, State
 from palitra.service.jobs.pause import is_paused
 from palitra.service.jobs.store import end_job
 from palitra.service.tables import JOBS, PICTURES, PREVIEWS
+
+SHEET: Final = "s"
+WISHES: Final = ("", *"bcdefghijklmnop")
 
 
 class Ledger:
@@ -117,9 +120,10 @@ class Ledger:
     def picture(self, job: Job, picture: Picture) -> None:
         """Keep a finished picture once, however often its job is run: (job, seed) is unique.
 
+        Of several wishes with the same seeds, all but the first begin with a letter.
         Nobody is told of a sheet's parts one by one: there may be a thousand.
         """
-        sheet = picture.kind == "sheet"
+        sheet, offset = picture.kind == "sheet", picture.seed - int(job.params["seed"])
         data = encode_picture(self.marks.stamp(picture.image), picture.recipe)
         blob = self.blobs.put(data)
         dialect = sqlite if self.engine.dialect.name == "sqlite" else postgresql
@@ -127,8 +131,8 @@ class Ledger:
             "id": str(uuid4()),
             "job": job.id,
             "owner": job.owner,
-            "seed": f"s{picture.seed}" if sheet else str(picture.seed),
-            "rank": -1 if sheet else picture.seed - int(job.params["seed"]),
+            "seed": f"{SHEET if sheet else WISHES[picture.turn]}{picture.seed}",
+            "rank": -1 if sheet else picture.turn * int(job.params["n"]) + offset,
             "kind": picture.kind,
             "name": picture.name[:200] or None,
             "blob": blob,

@@ -32,12 +32,12 @@ from palitra.zoo.embedded import ClassModel
 
 @dataclass(eq=False)
 class Loaded:
-    """A studio, its previews, what it weighs, and bytes a row as measured on a GPU (with a sketch or not)."""
+    """A studio, its previews, what it weighs, and bytes a row as measured on a GPU by what was drawn."""
 
     studio: Studio
     previewer: Previewer
     size: int
-    measured: dict[bool, int] = field(default_factory=dict)
+    measured: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,20 +106,22 @@ class Models:
             self._let_go()
         self._kept[name] = fresh
 
-    def rows(self, loaded: Loaded, sketched: bool) -> int:
+    def rows(self, loaded: Loaded, guided: bool, what: str) -> int:
         """How many pictures of this model may be drawn at once; other models go when not all fit.
+
+        guided: gradients are needed, as for sketches. what: whose measurement counts, such as "sketch".
 
         Raises:
             OutOfMemoryError: not even one fits beside this model alone.
         """
         model = loaded.studio.model
-        row = loaded.measured.get(sketched) or row_bytes(model, sketched)
+        row = loaded.measured.get(what) or row_bytes(model, guided)
         fitting = rows_that_fit(row, self._free(model.device))
         while fitting < LARGEST_BATCH and self._let_go(but=loaded):
             fitting = rows_that_fit(row, self._free(model.device))
         if not fitting:
-            what = f"`n` 1 × `size` {model.size} of {model.name}"
-            check_fits(what, SPARE * row, self._free(model.device), model.device)
+            one = f"`n` 1 × `size` {model.size} of {model.name}"
+            check_fits(one, SPARE * row, self._free(model.device), model.device)
         return max(1, fitting)
 
     def let_others_go(self, loaded: Loaded) -> None:
@@ -169,7 +171,7 @@ class Models:
 
 
 @contextmanager
-def measured(loaded: Loaded, sketched: bool, rows: int) -> Iterator[None]:
+def measured(loaded: Loaded, what: str, rows: int) -> Iterator[None]:
     """Keep what a row really took on a GPU: from then on the plan uses it instead of its estimate."""
     device = loaded.studio.model.device
     if device.type != "cuda":
@@ -179,11 +181,12 @@ def measured(loaded: Loaded, sketched: bool, rows: int) -> Iterator[None]:
     before = torch.cuda.memory_allocated(device)
     yield
     took = (torch.cuda.max_memory_allocated(device) - before) // max(1, rows)
-    loaded.measured[sketched] = max(loaded.measured.get(sketched, 0), took)
+    loaded.measured[what] = max(loaded.measured.get(what, 0), took)
 
 
 def weigh(studio: Studio) -> int:
     """Bytes of a model's parameters."""
     model = studio.model
-    networks: tuple[Any, ...] = (model.denoiser.unet, model.text_encoder, model.autoencoder)
+    autoencoder: Any = getattr(model.autoencoder, "vae", model.autoencoder)
+    networks: tuple[Any, ...] = (model.denoiser.unet, model.text_encoder, autoencoder)
     return sum(p.numel() * p.element_size() for network in networks for p in network.parameters())

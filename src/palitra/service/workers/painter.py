@@ -18,6 +18,7 @@ from palitra.service.files.blobs import BlobStore
 from palitra.service.jobs.job import Job
 from palitra.service.workers.class_painter import paint_classes
 from palitra.service.workers.desk import Told
+from palitra.service.workers.edit_painter import EditPainter
 from palitra.service.workers.models import Loaded, Models, measured
 from palitra.spec.build import recipe_params
 from palitra.spec.classes import ClassesParams
@@ -30,15 +31,20 @@ class RecipePainter:
     """The painter of the service: models from a cache, inputs from the blob store."""
 
     def __init__(
-        self, models: Models, blobs: BlobStore, classes: Mapping[str, ClassModel] | None = None
+        self,
+        models: Models,
+        blobs: BlobStore,
+        classes: Mapping[str, ClassModel] | None = None,
+        edits: EditPainter | None = None,
     ) -> None:
         self.models, self.blobs = models, blobs
+        self.edits = edits or EditPainter(blobs)
         self.classes = class_models() if classes is None else classes
         self.seconds: dict[str, float] = {}
 
     def together(self, job: Job) -> bool:
-        """Seeds of `best_of` compete within their job, and classes fill batches of their own."""
-        return job.params.get("recipe") != "classes" and job.params.get("best_of") is None
+        """Seeds of `best_of` compete within their job; classes and edits fill batches of their own."""
+        return job.params.get("recipe") not in ("classes", "edit") and job.params.get("best_of") is None
 
     def paint(self, jobs: Sequence[Job], told: Told) -> None:
         """Draw jobs of one batch key. One that alone is too much is tried once more, with all else let go."""
@@ -46,21 +52,23 @@ class RecipePainter:
             self._classes(jobs[0], told)
             return
         loaded = self.models.get(str(jobs[0].params["model"]))
+        draw = self._edit if jobs[0].params["recipe"] == "edit" else self._draw
         try:
-            self._draw(loaded, jobs, told)
+            draw(loaded, jobs, told)
         except OutOfMemoryError:
             if len(jobs) > 1:
                 raise  # the desk tries each alone
             self.models.let_others_go(loaded)
-            self._draw(loaded, jobs, told, most_rows=1)
+            draw(loaded, jobs, told, most_rows=1)
 
     def _draw(self, loaded: Loaded, jobs: Sequence[Job], told: Told, most_rows: int = LARGEST_BATCH) -> None:
         began = time.perf_counter()
         wishes = [self._wish(loaded, job, place, told) for place, job in enumerate(jobs)]
         sketched = any(w.sketch is not None for w in wishes)
-        rows = min(most_rows, self.models.rows(loaded, sketched))
+        what = "sketch" if sketched else "words"
+        rows = min(most_rows, self.models.rows(loaded, sketched, what))
         asked = sum(job.total // int(job.params["steps"]) for job in jobs)
-        with measured(loaded, sketched, min(rows, asked)):
+        with measured(loaded, what, min(rows, asked)):
             if self.together(jobs[0]):
                 edges = loaded.studio.predictor()[0] if sketched else None
                 draw_together(loaded.studio.model, wishes, _Heard(loaded, told), edges, rows)
@@ -68,6 +76,17 @@ class RecipePainter:
                 _draw_best(loaded, wishes[0], told, rows)
         pictures = sum(int(job.params["n"]) for job in jobs)
         self.seconds[jobs[0].cost_key] = (time.perf_counter() - began) / pictures
+
+    def _edit(self, loaded: Loaded, jobs: Sequence[Job], told: Told, most_rows: int = LARGEST_BATCH) -> None:
+        (job,) = jobs
+        began = time.perf_counter()
+        what = f"edit/{job.params['method']}"
+        n = int(job.params["n"])
+        rows = min(most_rows, self.models.rows(loaded, True, what))
+        with measured(loaded, what, min(rows, n)):
+            self.edits.paint(loaded, job, told, rows)
+        pictures = n * len(str(job.params["target"]).splitlines())
+        self.seconds[job.cost_key] = (time.perf_counter() - began) / pictures
 
     def _classes(self, job: Job, told: Told) -> None:
         params = recipe_params(job.params)

@@ -23,12 +23,13 @@ from palitra.service.jobs.place import learn_time
 from palitra.service.settings import Settings
 from palitra.service.workers.desk import Desk, Painter
 from palitra.service.workers.heartbeat import beat, bury, release, retire, silent_workers
+from palitra.service.workers.inversions import drop_old
 from palitra.service.workers.ledger import Ledger
 from palitra.service.workers.number import hold_number
 
 LOG = logging.getLogger("palitra.worker")
 TIDY_S = 3600.0
-TIDY_S = 3600.0
+INVERSIONS = "inversions"
 PainterFactory = Callable[[Settings, BlobStore], Painter]
 
 
@@ -39,12 +40,16 @@ def worker_id(number: int = 0) -> str:
 
 def recipe_painter(settings: Settings, blobs: BlobStore) -> Painter:
     """The painter of the service, with its first model warm."""
+    from palitra.service.workers.edit_painter import EditPainter
     from palitra.service.workers.models import Models
     from palitra.service.workers.painter import RecipePainter
     from palitra.zoo.embedded import class_models
 
     models = Models(settings.most_models_bytes, settings.device)
-    painter = RecipePainter(models, blobs, class_models(settings.class_models))
+    edits = EditPainter(
+        blobs, settings.folder / INVERSIONS, settings.keep_inversions_s, settings.most_inversions_bytes
+    )
+    painter = RecipePainter(models, blobs, class_models(settings.class_models), edits)
     painter.models.get(settings.model)
     return painter
 
@@ -167,6 +172,7 @@ class Worker:
                     keep_people_days=min(days, self.settings.keep_people_days),
                 )
                 orphans = sweep_orphans(self.engine, self.blobs)
+                drop_old(self.settings.folder / INVERSIONS, self.settings.keep_inversions_s)
             except Exception:
                 LOG.exception("cannot delete what is past its time")
             else:
