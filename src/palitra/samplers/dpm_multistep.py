@@ -63,11 +63,11 @@ class DPMSolverMultistep:
         """One step from t to the cleaner u; one prediction."""
         p = predict(state.x, t, index, count)
         a = self.schedule.signal(t)
-        now = _half_log_snr(a)
+        now = half_log_snr(a)
         if u < 0:
             return History(p.x0, p.x0, now)
         b = self.schedule.signal(u)
-        then = _half_log_snr(b)
+        then = half_log_snr(b)
         h = then - now
         data = p.x0
         if state.x0 is not None:
@@ -78,6 +78,7 @@ class DPMSolverMultistep:
         return History(x, p.x0, now)
 
 
-def _half_log_snr(abar: float) -> float:
+def half_log_snr(abar: float) -> float:
+    """Half the log of abar / (1 - abar); abar is at least 2^-24."""
     abar = max(abar, SMALLEST_ABAR)
     return 0.5 * math.log(abar / (1 - abar))

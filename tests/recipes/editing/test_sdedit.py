@@ -39,5 +39,13 @@ def test_four_edits_at_once_are_four_singles(job_of, tiny_model):
         assert torch.allclose(sdedit(job_of("sdedit", rows=[row]))[0], together[i], atol=1e-4)
 
 
+def test_outside_a_mask_the_photo_stays(job_of, tiny_model):
+    mask = torch.zeros(1, 64, 64)
+    mask[:, :, 32:] = 1
+    job = job_of("sdedit", rows=edit_rows_of(tiny_model, 1, masks=[mask]))
+    moved = (sdedit(job) - job.x0).abs()
+    assert moved[..., :4].max() == 0 < moved[..., 4:].max()
+
+
 def test_velocities_work_too(job_of, tiny_v_model):
     assert torch.isfinite(sdedit(job_of("sdedit", model=tiny_v_model, strength=1))).all()

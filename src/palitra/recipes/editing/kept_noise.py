@@ -36,7 +36,12 @@ class Inversion(Protocol):
 
 
 def kept_noise(
-    job: EditJob, invert: Inversion, terms: Terms, first: int, told: Sequence[str | float], words: Sequence[str]
+    job: EditJob,
+    invert: Inversion,
+    terms: Terms,
+    first: int,
+    told: Sequence[str | float],
+    words: Sequence[str],
 ) -> tuple[list[Tensor], list[Tensor]]:
     """The photos' latents before step `first` and after each step, and each step's residue.
 

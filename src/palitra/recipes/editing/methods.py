@@ -8,6 +8,7 @@ from torch import Tensor
 
 from palitra.recipes.editing.ddim import ddim
 from palitra.recipes.editing.edict import edict
+from palitra.recipes.editing.edit_friendly import edit_friendly
 from palitra.recipes.editing.guide_and_rescale import guide_and_rescale
 from palitra.recipes.editing.instruct_pix2pix import instruct_pix2pix
 from palitra.recipes.editing.job import EditJob
@@ -25,6 +26,7 @@ METHODS: dict[str, Method] = {
     "proximal-masactrl": proximal_masactrl,
     "plug-and-play": plug_and_play,
     "edict": edict,
+    "edit-friendly": edit_friendly,
     "instruct-pix2pix": instruct_pix2pix,
     "sdedit": sdedit,
     "ddim": ddim,

@@ -21,6 +21,7 @@ def sdedit(job: EditJob) -> Tensor:
     first = steps - round(job.params.strength * steps)
     if first == steps:
         return job.x0
-    abar = job.model.schedule.signal(job.times[first])
-    start = math.sqrt(abar) * job.x0 + math.sqrt(1 - abar) * job.noise.normal(job.x0.shape[1:])
-    return job.run([ClassifierFree(job.target, job.empty, job.scale())], start, first=first)
+    noise = job.noise.normal(job.x0.shape[1:])
+    signals = [job.model.schedule.signal(t) for t in job.times[:-1]]
+    path = [*(math.sqrt(a) * job.x0 + math.sqrt(1 - a) * noise for a in signals), job.x0]
+    return job.run([ClassifierFree(job.target, job.empty, job.scale())], path[first], first=first, path=path)
