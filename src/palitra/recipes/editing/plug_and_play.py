@@ -10,7 +10,9 @@ from __future__ import annotations
 from torch import Tensor
 
 from palitra.conditions.text import encode_prompts
+from palitra.core.attention import AttentionTap
 from palitra.core.condition import Condition
+from palitra.core.tap import Tap
 from palitra.guiders.cfg import ClassifierFree
 from palitra.guiders.source import PHOTO, Watch
 from palitra.recipes.editing.job import EditJob
@@ -31,7 +33,7 @@ def plug_and_play(job: EditJob) -> Tensor:
     features, attention = (min(1.0, share * job.ease) for share in (FEATURE_SHARE, ATTENTION_SHARE))
     nothing = [""] * len(job.x0)
     path = job.trajectory(job.empty, "fine" if job.params.official else "noisy", nothing)
-    taps = [
+    taps: list[Tap | AttentionTap] = [
         FeatureInjection(until=features),
         AttentionInjection(plugged_sites(job.model.denoiser.sites), attention),
     ]

@@ -19,8 +19,8 @@ def proximal_masactrl(job: EditJob) -> Tensor:
     """Published settings at strength 0.5: MasaCtrl's layers and steps, quantile 0.6, soft.
 
     The photo is told the source words in both halves. Above 0.5 the steps in which it is read and the
-    quantile fall, at 1 to none: plain guidance from the photo's noise. Below it the quantile grows, at 0 to 1:
-    the unguided sample that looks into the photo. Cost at 50 steps: at most 50 + 150 forwards.
+    quantile fall, at 1 to none: plain guidance from the photo's noise. Below it the quantile grows, at 0 to
+    1: the unguided sample that looks into the photo. Cost at 50 steps: at most 50 + 150 forwards.
     """
     return edit_with(job)
 
