@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from palitra.core.progress import Hooks
 from palitra.data.images import open_image, to_tensor
+from palitra.data.notes import Note
 from palitra.data.picture_files import read_recipe
 from palitra.data.sketch_input import Sketch, normalise_sketch
 from palitra.errors import InputError, ModelNotFoundError
@@ -16,11 +17,14 @@ from palitra.models.edge_predictor_files import load_edge_predictor
 from palitra.models.text_to_image import TextToImage, load_folder
 from palitra.models.zoo import home, resolve
 from palitra.recipes.class_conditional import ClassGenerator, load_classes
+from palitra.recipes.edit import edit
+from palitra.recipes.editing.inversion_store import InversionStore
 from palitra.recipes.picture import Run
 from palitra.recipes.sketch_codec import unpack_sketch
 from palitra.recipes.sketch_to_image import sketch_to_image
 from palitra.recipes.text_to_image import text_to_image
 from palitra.spec.build import build, recipe_params
+from palitra.spec.edit import EditParams
 from palitra.spec.recipes import SketchToImageParams, TextToImageParams
 
 if TYPE_CHECKING:
@@ -67,6 +71,7 @@ class Studio:
     def __init__(self, model: TextToImage, predictor: Path) -> None:
         self.model = model
         self.predictor_path = predictor
+        self.inversions = InversionStore(home() / "inversions")
         self._predictor: tuple[EdgePredictor, float] | None = None
 
     def text(
@@ -103,6 +108,37 @@ class Studio:
             on_picture=on_picture,
         )
 
+    def edit(
+        self,
+        photo: Source,
+        target: str,
+        source: str = "",
+        *,
+        mask: Source | None = None,
+        hooks: Hooks | None = None,
+        on_picture: OnPicture | None = None,
+        on_notes: Callable[[Sequence[Note]], None] | None = None,
+        **params: Any,
+    ) -> Run:
+        """The photo as `target` says, a line for each wish; `params` are the fields of `EditParams`.
+
+        source: what the photo shows; guessed when empty. mask: of the photo's size, white may change.
+        Inverted photos are kept in the home folder's `inversions/`, so that a second wish is cheaper.
+        """
+        values = {"target": target, "source": source, "model": self.model.name, **params}
+        wish = build(EditParams, values)
+        opened = open_image(photo, name="photo")
+        return edit(
+            self.model,
+            opened.image,
+            wish,
+            mask=None if mask is None else open_image(mask, name="mask").image,
+            store=self.inversions,
+            hooks=hooks,
+            on_picture=on_picture,
+            on_notes=on_notes,
+        )
+
     def prepare(self, image: Source) -> Sketch:
         """What the engine will see of a sketch: clean lines on a white square, with notes."""
         opened = open_image(image)
@@ -131,6 +167,8 @@ class Studio:
         recipe = read_recipe(Path(file))
         check_recipe(recipe, self.model)
         params = recipe_params(recipe["params"])
+        if isinstance(params, EditParams):
+            raise InputError("`file` must carry a recipe without a photo: an edited picture holds none of it")
         if isinstance(params, TextToImageParams):
             run = text_to_image(self.model, params, hooks, batch=recipe["batch"])
         else:

@@ -26,6 +26,7 @@ ALLOWED = {
     "balancing": {"zoo", *GROUND},
     "experiments": {"balancing", "zoo", "train", *GROUND},
     "recipes": {"zoo", *GROUND},
+    "bench": {"recipes", "zoo", *GROUND},
     "studio": {"recipes", "zoo", *GROUND},
     # the door itself
     "__init__": {"studio", "version"},
@@ -37,6 +38,7 @@ ALLOWED = {
         "scale",
         "zoo",
         "balancing",
+        "bench",
         "experiments",
         "service",
         "bot",

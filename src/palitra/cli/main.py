@@ -7,7 +7,21 @@ import sys
 
 import typer
 
-from palitra.cli import balance, bot, classes, draw, edges, experiment, metrics, models, serve, train, zoo
+from palitra.cli import (
+    balance,
+    bench,
+    bot,
+    classes,
+    draw,
+    edges,
+    edit,
+    experiment,
+    metrics,
+    models,
+    serve,
+    train,
+    zoo,
+)
 from palitra.errors import PalitraError
 from palitra.version import __version__
 
@@ -21,6 +35,7 @@ app = typer.Typer(
 )
 app.command("sketch")(draw.sketch)
 app.command("text")(draw.text)
+app.command("edit")(edit.edit)
 app.command("classes")(classes.classes)
 app.command("again")(draw.again)
 app.command("edges")(edges.edges)
@@ -30,6 +45,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(train.app, name="train")
 app.add_typer(zoo.app, name="zoo")
 app.add_typer(experiment.app, name="experiment")
+app.add_typer(bench.app, name="bench")
 app.command("serve")(serve.serve)
 app.command("worker")(serve.worker)
 app.command("bot")(bot.bot)

@@ -72,6 +72,11 @@ class Session:
             for note in notes:
                 sys.stderr.write(f"note: {note.text('en')}\n")
 
+    def say(self, words: str) -> None:
+        """A line for the user beside the bars."""
+        if not self.quiet:
+            sys.stderr.write(f"{words}\n")
+
     def hooks(self, pictures: int, steps: int) -> Hooks:
         """A bar over all steps of all batches, and the stop on Ctrl-C."""
         task = self.progress.add_task("drawing", total=pictures * steps)

@@ -1,0 +1,1 @@
+"""Methods compared on a set of wishes by one protocol."""
