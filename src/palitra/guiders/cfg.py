@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor
 
 from palitra.core.branch import Branch
@@ -27,13 +29,14 @@ class ClassifierFree(Guider):
     """eps_u + scale (eps_c - eps_u): scale 1 is the conditional model, above it the prompt counts more.
 
     `rescale` in [0, 1] pulls the deviation of x0 back to the conditional one's (arXiv 2305.08891, eq. 15-16),
-    per sample, against burnt colours at zero terminal SNR. Two branches, batched into one call.
+    per sample, against burnt colours at zero terminal SNR. A condition may depend on the step's index.
+    Two branches, batched into one call.
     """
 
     def __init__(
         self,
-        condition: Condition,
-        negative: Condition,
+        condition: Condition | Callable[[int], Condition],
+        negative: Condition | Callable[[int], Condition],
         scale: float,
         rescale: float = 0.0,
         names: tuple[str, str] = ("target", "uncond"),

@@ -35,6 +35,10 @@ class Alignment:
     transport: Tensor
     taken: Tensor
 
+    def to(self, device: torch.device) -> Alignment:
+        """The same on a device."""
+        return Alignment(self.transport.to(device), self.taken.to(device))
+
 
 def stacked(alignments: Sequence[Alignment]) -> Alignment:
     """Alignments of several pairs of prompts of equal length as one batch."""
