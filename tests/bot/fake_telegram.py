@@ -110,7 +110,7 @@ class FakeTelegram:
     def photos(self, chat=7):
         """Results; a status message with a preview is none."""
         here = (s for s in self.shown.values() if s.chat == chat and s.photo)
-        return [s for s in here if any("Again" in b or "Ещё раз" in b for b in s.buttons)]
+        return [s for s in here if any("Delete" in b or "Удалить" in b for b in s.buttons)]
 
     def texts(self, chat=7):
         return [s.text for s in self.shown.values() if s.chat == chat and s.photo is None]

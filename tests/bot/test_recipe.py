@@ -50,8 +50,8 @@ def test_subjects_and_fields_follow_the_model():
         ("all", "cat"),
         ("all",),
     )
-    assert one.fields({"preset": "best"}, best) == {}
-    assert one.fields({"preset": "best", "model": "b"}, best) == {"steps": 40, "model": "b"}
+    assert one.fields({"quality": "best"}, best) == {}
+    assert one.fields({"quality": "best", "model": "b"}, best) == {"steps": 40, "model": "b"}
     assert one.subjects({"model": "gone"}) == ("all", "cat")
     assert recipe(prompt={}, mode={"enum": ["a"]}).subject is None
     assert {dial.name: dial.choices for dial in one.dials()}["n"] == (1, 2, 3, 4, 10)
@@ -66,7 +66,7 @@ def test_words_never_go_to_a_recipe_that_takes_none():
 def test_a_preset_fills_in_what_the_recipe_has_and_dials_win():
     one = recipe(steps={"type": "integer"}, n={"type": "integer"})
     presets = [Preset("best", TEXT, {"steps": 40, "n": 2, "best_of": 8})]
-    assert one.fields({"preset": "best", "n": 3}, presets) == {"steps": 40, "n": 3}
+    assert one.fields({"quality": "best", "n": 3}, presets) == {"steps": 40, "n": 3}
     assert one.fields({"preset": "gone"}, presets) == {}
 
 

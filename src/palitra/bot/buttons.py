@@ -13,6 +13,7 @@ from aiogram.types import BufferedInputFile, CallbackQuery, InaccessibleMessage,
 from palitra.bot.keyboards import dial_rows, keyboard, subject_rows
 from palitra.bot.memory import Button, Dialogue, Memory, Wish
 from palitra.bot.patience import patiently
+from palitra.bot.recipe import QUALITY
 from palitra.bot.service import Service
 from palitra.bot.texts import Language, say
 from palitra.bot.tracker import Tracker
@@ -92,7 +93,7 @@ async def _recipe(press: Press) -> None:
         rows = subject_rows(recipe, person.dials.get(recipe.name, {}))
         await press.edit(say(press.language, "choose_subject", help=recipe.help(press.language)), rows)
         return
-    key = "send_picture" if recipe.pictures else "send_words"
+    key = "send_photo" if recipe.edits else "send_picture" if recipe.pictures else "send_words"
     await press.edit(say(press.language, key, help=recipe.help(press.language)))
 
 
@@ -145,7 +146,7 @@ async def _dial(press: Press) -> None:
     person = press.memory.person(press.button.person)
     name, field, value = press.data["recipe"], press.data["field"], press.data["value"]
     dials = {**person.dials.get(name, {}), field: value}
-    if field == "preset" and person.dials.get(name, {}).get(field) == value:
+    if field == QUALITY and person.dials.get(name, {}).get(field) == value:
         del dials[field]
     press.memory.keep_person(replace(person, recipe=name, dials={**person.dials, name: dials}))
     await _dials(press)
@@ -192,12 +193,20 @@ async def _fidelity(press: Press) -> None:
     await _redo(press, n=1, seed=press.data["seed"], fidelity=press.data["fidelity"])
 
 
+async def _strength(press: Press) -> None:
+    """The same wish, with more or less of the photo kept."""
+    await _redo(press, seed=press.data["seed"], strength=press.data["strength"])
+
+
 async def _redo(press: Press, **changed: Any) -> None:
     client = press.service.client(press.button.person, press.language)
     job = await client.job(press.data["job"])
     agreed = {"consent": True} if job.raw.get("consent") else {}
     prompt = job.raw["params"].get("prompt")
-    if prompt is None:  # a sheet: its number of pictures is part of what was asked for
+    if "target" in job.raw["params"]:  # of several wishes the picture's own, of its seeds this one
+        shown = next((i for i in job.images if i.id == press.data["image"]), None)
+        changed |= {"n": 1, **({"target": shown.name} if shown and shown.name else {})}
+    elif prompt is None:  # a sheet: its number of pictures is part of what was asked for
         changed["n"] = job.raw["params"]["n"]
     press.tracker.accept(
         Wish(
@@ -282,6 +291,8 @@ ACTIONS: Final[Mapping[str, Callable[[Press], Awaitable[str | None]]]] = {
     "variations": _variations,
     "less": _fidelity,
     "more": _fidelity,
+    "weaker": _strength,
+    "stronger": _strength,
     "file": _file,
     "delete": _delete,
 }

@@ -10,6 +10,7 @@ from httpx import TransportError
 
 from palitra.bot.access import Turns
 from palitra.bot.albums import MOST
+from palitra.bot.edit_words import edit_words
 from palitra.bot.memory import AlbumPicture, Dialogue, Memory, Person, Wish
 from palitra.bot.patience import download, patiently
 from palitra.bot.recipe import Preset, Recipe
@@ -42,7 +43,7 @@ class Conversation:
         if chosen and chosen.subject:
             await self.subject(chat, person, message, language, chosen, words)
             return
-        recipe = recipe_for(recipes, dialogue, who, pictures=bool(dialogue.files))
+        recipe = recipe_for(recipes, dialogue, who, pictures=bool(dialogue.files), words=words)
         files = [{"file": file} for file in dialogue.files]
         here = _Here(chat, who, message, language)
         self._wish(here, recipe, presets, words, files)
@@ -91,7 +92,7 @@ class Conversation:
     ) -> None:
         recipes, presets = await self.service.catalogue()
         if words:
-            recipe = recipe_for(recipes, dialogue, here.person, pictures=True)
+            recipe = recipe_for(recipes, dialogue, here.person, pictures=True, words=words)
             self._wish(here, recipe, presets, words, [{"telegram": file} for file in files], own)
             self.memory.keep_dialogue(here.chat, here.person.id, Dialogue())
             return
@@ -130,7 +131,8 @@ class Conversation:
         portions = recipe.portions(files) if files else [{}]
         for i, inputs in enumerate(portions):
             # pictures of an album may each have words of their own, where each is a job of its own
-            named = own[i] if len(portions) == len(own) and own[i] else words
+            named = (own[i] if len(portions) == len(own) and own[i] else words)[:MOST_WORDS]
+            prompt, told = ("", fields | _edit_of(named)) if recipe.edits else (named, fields)
             self.tracker.accept(
                 Wish(
                     origin=f"m:{here.chat}:{here.message}:{i}",
@@ -139,8 +141,8 @@ class Conversation:
                     answers=here.message,
                     language=here.language,
                     recipe=recipe.name,
-                    prompt=named[:MOST_WORDS],
-                    fields=fields,
+                    prompt=prompt,
+                    fields=told,
                     inputs=inputs,
                     state="asked" if recipe.people & inputs.keys() else "open",
                 )
@@ -157,14 +159,26 @@ class _Here:
         self.chat, self.person, self.message, self.language = chat, person, message, language
 
 
+def _edit_of(words: str) -> dict[str, str]:
+    """The fields of an edit; words without an arrow are the wish."""
+    found = edit_words(words)
+    return {**vars(found)} if found else {"source": "", "target": words}
+
+
 def recipe_for(
-    recipes: Mapping[str, Recipe], dialogue: Dialogue, person: Person, *, pictures: bool
+    recipes: Mapping[str, Recipe], dialogue: Dialogue, person: Person, *, pictures: bool, words: str = ""
 ) -> Recipe:
     """The chosen recipe if it fits what was sent, else the first that does.
+
+    A picture with an arrow in its words is to be edited, whatever was chosen.
 
     Raises:
         InputError: the API has none for this.
     """
+    if pictures and edit_words(words):
+        editing = next((r for r in recipes.values() if r.edits), None)
+        if editing:
+            return editing
     names = [name for name in (dialogue.recipe, person.recipe, *recipes) if name]
     for name in names:
         if name in recipes and bool(recipes[name].pictures) == pictures and not recipes[name].subject:

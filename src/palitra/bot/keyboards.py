@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 from palitra.bot.memory import Memory, Person
-from palitra.bot.recipe import Preset, Recipe
+from palitra.bot.recipe import QUALITY, Preset, Recipe
 from palitra.bot.texts import LANGUAGES, Language, say
 
 NAMES: Mapping[Language, str] = {"en": "English", "ru": "Русский"}
-FIDELITY_STEP = 0.2
+TURN = 0.2
+"""By how much a button turns a dial."""
 MOST_SUBJECTS = 30
 
 
@@ -72,9 +73,9 @@ def dial_rows(
             data = {"recipe": recipe.name, "field": dial.name, "value": value}
             row.append(Choice(f"{label}{mark}{dial.choice(language, value)}", "dial", data))
         rows.append(row)
-    fitting = [p for p in presets if any(name in recipe.properties for name in p.values)]
+    fitting = [p for p in presets if any(name in recipe.properties for name in p.of(recipe.name))]
     if fitting:
-        rows.append([_preset(p, recipe, chosen.get("preset"), language) for p in fitting])
+        rows.append([_preset(p, recipe, chosen.get(QUALITY), language) for p in fitting])
     others = [r for name, r in recipes.items() if name != recipe.name]
     rows += [[Choice(f"→ {r.label(language)}", "dials", {"recipe": r.name})] for r in others]
     return rows
@@ -82,7 +83,7 @@ def dial_rows(
 
 def _preset(preset: Preset, recipe: Recipe, chosen: str | None, language: Language) -> Choice:
     mark = "• " if preset.name == chosen else ""
-    data = {"recipe": recipe.name, "field": "preset", "value": preset.name}
+    data = {"recipe": recipe.name, "field": QUALITY, "value": preset.name}
     return Choice(mark + preset.text[language]["label"], "dial", data)
 
 
@@ -95,13 +96,22 @@ def picture_rows(
     def button(action: str, **more: Any) -> Choice:
         return Choice(say(language, f"button_{action}"), action, {**this, **more})
 
+    if "target" in params:
+        turned = _turns(params, "strength", ("weaker", "stronger"), button)
+        return [turned, [button("file"), button("delete")]]
     sheet = "prompt" not in params
     rows = [[button("again"), button("archive" if sheet else "variations")]]
-    fidelity = params.get("fidelity")
-    if isinstance(fidelity, int | float):
-        less, more = fidelity - FIDELITY_STEP, fidelity + FIDELITY_STEP
-        turns = [button("less", fidelity=max(0.0, round(less, 3)))] if fidelity > 0 else []
-        turns += [button("more", fidelity=min(1.0, round(more, 3)))] if fidelity < 1 else []
-        rows.append(turns)
-    rows.append([button("file"), button("delete")])
-    return rows
+    turned = _turns(params, "fidelity", ("less", "more"), button)
+    return [*rows, *([turned] if turned else []), [button("file"), button("delete")]]
+
+
+def _turns(
+    params: Mapping[str, Any], dial: str, names: tuple[str, str], button: Callable[..., Choice]
+) -> list[Choice]:
+    """Buttons that turn a dial down and up, as far as it goes."""
+    now = params.get(dial)
+    if not isinstance(now, int | float):
+        return []
+    down, up = max(0.0, round(now - TURN, 3)), min(1.0, round(now + TURN, 3))
+    turns = [button(names[0], **{dial: down})] if now > 0 else []
+    return turns + ([button(names[1], **{dial: up})] if now < 1 else [])

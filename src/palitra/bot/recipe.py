@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from palitra.bot.texts import Language, say
@@ -11,16 +11,19 @@ from palitra.bot.texts import Language, say
 MOST_CHOICES: Final = 5
 MOST_PICTURES: Final = 4
 """Of one wish: more would flood a chat."""
+QUALITY: Final = "quality"
+"""Where somebody's preset is kept among their dials; recipes have fields called "preset"."""
 
 
 @dataclass(frozen=True)
 class Dial:
-    """A field that people set by buttons, and its choices."""
+    """A field that people set by buttons, and its choices; `words` name those that have names."""
 
     name: str
     default: Any
     choices: tuple[Any, ...]
     text: Mapping[str, Mapping[str, str]]
+    words: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
 
     def label(self, language: Language) -> str:
         """Its name."""
@@ -30,16 +33,23 @@ class Dial:
         """A choice's name."""
         if isinstance(value, bool):
             return say(language, "yes" if value else "no")
+        if value in self.words:
+            return self.words[value][language]["label"]
         return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A named set of values."""
+    """A named set of values; one named `recipe.field` is that recipe's and goes before the one for all."""
 
     name: str
     text: Mapping[str, Mapping[str, str]]
     values: Mapping[str, Any]
+
+    def of(self, recipe: str) -> dict[str, Any]:
+        """The values as a recipe takes them."""
+        own = {k.partition(".")[2]: v for k, v in self.values.items() if k.startswith(f"{recipe}.")}
+        return {**{k: v for k, v in self.values.items() if "." not in k}, **own}
 
 
 @dataclass(frozen=True)
@@ -81,6 +91,11 @@ class Recipe:
         return frozenset(str(given["name"]) for given in self.inputs if given.get("subject") == "person")
 
     @property
+    def edits(self) -> bool:
+        """Whether it changes a photo by words for what it shows and what it should become."""
+        return "target" in self.properties and bool(self.pictures)
+
+    @property
     def subject(self) -> str | None:
         """The field that says what to draw where a recipe takes no words: a choice, such as a class."""
         if "prompt" in self.properties:
@@ -106,15 +121,16 @@ class Recipe:
     def dials(self) -> list[Dial]:
         """Fields shown at once that have few choices."""
         found = []
-        for name, field in self.properties.items():
-            choices = _choices(name, field)
-            if field.get("level") == "basic" and len(choices) > 1:
-                found.append(Dial(name, field.get("default"), choices, field["text"]))
+        for name, schema in self.properties.items():
+            choices = _choices(name, schema)
+            if schema.get("level") == "basic" and len(choices) > 1:
+                words = schema.get("choices", {})
+                found.append(Dial(name, schema.get("default"), choices, schema["text"], words))
         return found
 
     def fields(self, chosen: Mapping[str, Any], presets: Sequence[Preset]) -> dict[str, Any]:
         """A job's fields from what somebody chose; what the recipe does not have is left out."""
-        preset = next((p.values for p in presets if p.name == chosen.get("preset")), {})
+        preset = next((p.of(self.name) for p in presets if p.name == chosen.get(QUALITY)), {})
         return {k: v for k, v in {**preset, **chosen}.items() if self._has(k, chosen)}
 
     def _has(self, name: str, chosen: Mapping[str, Any]) -> bool:

@@ -48,6 +48,14 @@ class StatusMessage:
         self.memory.change_wish(wish.id, status=self.message)
         self._shown(text, None)
 
+    async def ask(self, text: str, keyboard: InlineKeyboardMarkup) -> None:
+        """Turn into a question, whatever it showed."""
+        self._keyboard = keyboard
+        await self._turn()
+        with contextlib.suppress(TelegramBadRequest):
+            await patiently(lambda: self._edit(text, keyboard))
+        self._shown(text, None)
+
     async def show(self, text: str, preview: tuple[bytes, str] | None = None) -> None:
         """Show this if the time has come and it is new; the caller comes again anyway."""
         tag = preview[1] if preview else None

@@ -10,19 +10,23 @@ LANGUAGES: Final[tuple[Language, ...]] = ("en", "ru")
 TEXTS: Final[dict[str, dict[Language, str]]] = {
     "start": {
         "en": "Hello! Send a few words, and I draw a picture. Send a drawing with a caption, and I make a "
-        "picture of the same shape.\n\n/new – choose what to make\n/settings – dials\n/help – how it works",
+        "picture of the same shape. Send a photo with “dog -> cat”, and I change it.\n\n"
+        "/new – choose what to make\n/settings – dials\n/help – how it works",
         "ru": "Здравствуйте! Пришлите несколько слов — нарисую картинку. Пришлите рисунок с подписью — "
-        "сделаю картинку той же формы.\n\n/new — выбрать, что делать\n/settings — ручки\n"
+        "сделаю картинку той же формы. Пришлите фото с подписью «собака -> кошка» — изменю его.\n\n"
+        "/new — выбрать, что делать\n/settings — ручки\n"
         "/help — как это работает",
     },
     "help": {
         "en": "Words alone become a picture. A drawing, or a photo of one, with a caption becomes a picture "
-        "of the same shape; an album makes one picture of each. While I draw you see the place in the "
-        "queue, the time left and a preview. Under a picture: again, variations, more or less faithful to "
-        "the lines, the file without Telegram's compression, delete.\n\n"
+        "of the same shape; an album makes one picture of each. With an arrow in the caption a photo is "
+        "edited: what it shows -> what it should become, several wishes with “;”. While I draw you "
+        "see the place in the queue, the time left and a preview. Under a picture: again, variations, more "
+        "or less faithful to the lines, the file without Telegram's compression, delete.\n\n"
         "/new, /classes, /settings, /language, /cancel",
         "ru": "Одни слова становятся картинкой. Рисунок или его фото с подписью становится картинкой той же "
-        "формы; из альбома выйдет по картинке на каждый рисунок. Пока я рисую, видны место в очереди, "
+        "формы; из альбома выйдет по картинке на каждый рисунок. Стрелка в подписи меняет фото: что на нём "
+        "-> чем стать, несколько желаний через «;». Пока я рисую, видны место в очереди, "
         "оставшееся время и набросок результата. Под картинкой: ещё раз, варианты, ближе к линиям или "
         "свободнее, файл без сжатия, удалить.\n\n/new, /classes, /settings, /language, /cancel",
     },
@@ -35,6 +39,10 @@ TEXTS: Final[dict[str, dict[Language, str]]] = {
     "send_picture": {
         "en": "{help}\n\nSend a picture with a caption.",
         "ru": "{help}\n\nПришлите картинку с подписью.",
+    },
+    "send_photo": {
+        "en": "{help}\n\nSend a photo with a caption: dog -> cat",
+        "ru": "{help}\n\nПришлите фото с подписью: собака -> кошка",
     },
     "choose_subject": {"en": "{help}\n\nWhat shall it be?", "ru": "{help}\n\nЧто рисуем?"},
     "no_subject": {
@@ -116,6 +124,8 @@ TEXTS: Final[dict[str, dict[Language, str]]] = {
     "button_variations": {"en": "🎲 Variations", "ru": "🎲 Варианты"},
     "button_less": {"en": "➖ Freer", "ru": "➖ Свободнее"},
     "button_more": {"en": "➕ Closer", "ru": "➕ Ближе к линиям"},
+    "button_weaker": {"en": "➖ Nearer to the photo", "ru": "➖ Ближе к фото"},
+    "button_stronger": {"en": "➕ Stronger", "ru": "➕ Сильнее"},
     "archive_large": {
         "en": "The archive has {size} MB, and Telegram takes 50: the page has it.",
         "ru": "В архиве {size} МБ, а Телеграм берёт 50: он есть на странице.",

@@ -10,6 +10,7 @@ from typing import Final
 
 from aiogram import Bot
 from aiogram.exceptions import TelegramAPIError
+from aiogram.types import InlineKeyboardMarkup
 from httpx import TransportError
 
 from palitra.bot.delivery import Delivery
@@ -130,10 +131,18 @@ class Tracker:
             if not await self.delivery.deliver(wish, job, status, client):
                 await status.remove()
         except ApiError as error:
+            if error.code == "consent_needed" and not wish.fields.get("consent"):
+                return await self._ask_late(wish, status)
             return refusal(error, language)
         except InputError:
             return say(language, "picture_lost")
         return None
+
+    async def _ask_late(self, wish: Wish, status: StatusMessage) -> str | None:
+        """The service heard of people: nothing was accepted, and with their word it is handed in again."""
+        self.memory.change_wish(wish.id, state="asked")
+        await status.ask(say(wish.language, "consent"), self._consent_buttons(wish))
+        return await self._follow(replace(wish, state="asked"), status)
 
     async def _ask(self, wish: Wish, status: StatusMessage) -> Wish | None:
         """The wish as soon as the people in its photos agree; None when nobody says so.
@@ -141,11 +150,7 @@ class Tracker:
         Of an album the first wish asks, and the others wait for the same answer.
         """
         if wish.origin in (album_of(wish), f"{album_of(wish)}:0"):
-            rows = [
-                [Choice(say(wish.language, f"button_{a}"), a, {"wish": wish.id})] for a in ("agree", "refuse")
-            ]
-            buttons = keyboard(self.memory, wish.chat, wish.person, rows)
-            await status.open(say(wish.language, "consent"), buttons)
+            await status.open(say(wish.language, "consent"), self._consent_buttons(wish))
         until = wish.created_at + PATIENCE_S
         while True:
             now = self.memory.wish(wish.id)
@@ -154,6 +159,12 @@ class Tracker:
             if now.state == "open":
                 return now
             await self._pause(wish, max(0.0, until - time.time()))
+
+    def _consent_buttons(self, wish: Wish) -> InlineKeyboardMarkup:
+        rows = [
+            [Choice(say(wish.language, f"button_{a}"), a, {"wish": wish.id})] for a in ("agree", "refuse")
+        ]
+        return keyboard(self.memory, wish.chat, wish.person, rows)
 
     async def _hand_in(self, wish: Wish, status: StatusMessage, client: AsyncClient) -> Wish:
         """The wish with its job, or without one when it was cancelled before."""

@@ -30,7 +30,7 @@ def progress(job: Job, language: Language) -> str:
 def caption(wish: Wish, job: Job, image: Image, recipe: Recipe | None) -> str:
     """The words, the recipe and the seed: Telegram drops what the file says about itself."""
     language = wish.language
-    title = wish.prompt or str(job.raw.get("title", ""))
+    title = wish.prompt or _title(job, image)
     prompt = title if len(title) <= _MOST_PROMPT else title[: _MOST_PROMPT - 1] + "…"
     facts = [recipe.label(language) if recipe else wish.recipe, say(language, "seed", seed=image.seed)]
     params = job.raw["params"]
@@ -40,6 +40,14 @@ def caption(wish: Wish, job: Job, image: Image, recipe: Recipe | None) -> str:
             facts.append(f"{dial.label(language)}: {dial.choice(language, value)}")
     notes = job.raw.get("notes") or []
     return "\n".join([prompt, " · ".join(facts), *notes])[:MOST_CAPTION]
+
+
+def _title(job: Job, image: Image) -> str:
+    """What was asked for; of several wishes the picture's own."""
+    params = job.raw["params"]
+    if image.name and "target" in params:
+        return f"{params.get('source') or '…'} → {image.name}"
+    return str(job.raw.get("title", ""))
 
 
 def ending(job: Job, language: Language) -> str:
