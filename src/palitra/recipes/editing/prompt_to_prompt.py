@@ -54,7 +54,7 @@ PUBLISHED = Published()
 
 @dataclass(frozen=True, eq=False)
 class PromptToPrompt:
-    """What a run takes in. guiders: stand after the photo's own. until: the share of the steps that reads it."""
+    """What a run takes in. guiders: stand after the photo's own. until: share of the steps that read it."""
 
     taps: tuple[AttentionTap, ...]
     guiders: tuple[Guider, ...]
