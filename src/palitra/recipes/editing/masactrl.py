@@ -35,8 +35,8 @@ def masactrl(job: EditJob) -> Tensor:
     """Published settings at strength 0.5: from step 4 of 50 on, decoder layers of at least half the side.
 
     Above it the photo is let go of earlier: it is read in 2 (1 - strength) of those steps, at 1 in none,
-    which is plain guidance from the photo's noise. Below it the edit is held from an earlier step on, at 0
-    from the first. Cost at 50 steps: at most 50 + 150 forwards.
+    which is plain guidance from the photo's noise. Below it the edit is held from an earlier step on and
+    guidance is weaker by 2 strength, at 0 from the first step and without any. Cost at 50 steps: at most 50 + 150 forwards.
     """
     return edit_with(job)
 
@@ -71,7 +71,7 @@ def edit_with(
     union = ("target", "uncond") if variant == "union" else ()
     sites = mutual_sites(job.model.denoiser.sites)
     taps.append(MutualSelfAttention(sites, since, until, union, masks, threshold))
-    guide = ClassifierFree(job.target, job.empty, job.scale())
+    guide = ClassifierFree(job.target, job.empty, job.scale() * min(1.0, 2 - job.ease))
     source, track = photo_beside(job, told, path, since, until)
     return job.run([guide, source], path[0], taps=taps, tracks={PHOTO: track}, path=path)
 

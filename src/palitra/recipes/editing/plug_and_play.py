@@ -27,7 +27,8 @@ def plug_and_play(job: EditJob) -> Tensor:
     """Published shares at strength 0.5: features in the first 80 % of the steps, maps in the first half.
 
     Both shares are multiplied by 2 (1 - strength), up to all steps; at 1 nothing is injected, which is
-    plain guidance from the photo's noise. The source words are not looked at. Cost at 50 steps: at most
+    plain guidance from the photo's noise. Below 0.5 guidance is weaker by 2 strength, at 0 there is none,
+    which leaves the photo as its inversion gives it back. The source words are not looked at. Cost at 50 steps: at most
     50 + 3 x 40 + 2 x 10 forwards; `official` inverts in about 1000.
     """
     features, attention = (min(1.0, share * job.ease) for share in (FEATURE_SHARE, ATTENTION_SHARE))
@@ -38,7 +39,7 @@ def plug_and_play(job: EditJob) -> Tensor:
         AttentionInjection(plugged_sites(job.model.denoiser.sites), attention),
     ]
     negative = released_negative(job) if job.params.official else job.empty
-    guide = ClassifierFree(job.target, negative, job.scale())
+    guide = ClassifierFree(job.target, negative, job.scale() * min(1.0, 2 - job.ease))
     watch = Watch(job.empty, max(features, attention))
     return job.run([guide, watch], path[0], taps=taps, tracks={PHOTO: path})
 
