@@ -2,7 +2,7 @@
 
     python benchmarks/edit_set.py OUT [--count 100]
 
-Two types: dogs of pets to cats ("animal swap"), photos of pacs to paintings of the same thing ("stylisation").
+Two types: dogs of pets to cats ("animal swap"), photos of pacs to paintings of them ("stylisation").
 Writes the pictures, `edits.csv`, and `cats/`, the real cats of the test split as the reference of the swap.
 """
 

@@ -20,6 +20,8 @@ ALLOWED = {
     "data": {"core", "models", *LEAVES},
     "metrics": {"core", "models", "data", *LEAVES},
     **{part: PART_KNOWS for part in PARTS},  # noqa: C420 - one set, never changed
+    # an energy is about what its taps read
+    "guiders": {"taps", *PART_KNOWS},
     "train": GROUND,
     "scale": LEAVES,
     "zoo": {"train", "scale", *GROUND},

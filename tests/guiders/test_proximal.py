@@ -161,7 +161,9 @@ def test_the_photo_pulls_below_its_time_or_above_it(recon_t, pulled):
     assert sum(config.pulls_at(t) for t in SCHEDULE.times(50)[:-1]) == pulled
 
 
-@pytest.mark.parametrize(("ease", "quantile", "rate"), [(0, 0, 0), (0.5, 0.3, 0.25), (1, 0.6, 0.5), (2, 1, 1)])
+@pytest.mark.parametrize(
+    ("ease", "quantile", "rate"), [(0, 0, 0), (0.5, 0.3, 0.25), (1, 0.6, 0.5), (2, 1, 1)]
+)
 def test_ease_moves_from_plain_guidance_to_none(ease, quantile, rate):
     eased = ProximalConfig(0.6, rate=0.5).eased(ease)
     assert (eased.quantile, eased.rate) == pytest.approx((quantile, rate))

@@ -4,16 +4,15 @@ import torch
 from palitra.core.loop import invert, sample
 from palitra.core.predictor import Predictor
 from palitra.core.schedule import Schedule
-from palitra.core.step import within
 from palitra.guiders.cfg import ClassifierFree, Conditional
-from palitra.guiders.source import PHOTO, Alongside, Watch
+from palitra.guiders.source import Alongside, Watch
 from palitra.samplers.ddim import DDIM
 from tests.core.toy import ToyDenoiser, latent, text
 
 SCHEDULE = Schedule.scaled_linear()
-COUNT = 10
-TIMES = SCHEDULE.times(COUNT)
+TIMES = SCHEDULE.times(8, "leading")
 SOURCE, TARGET, EMPTY = text(1), text(2), text(3)
+STEP = DDIM(SCHEDULE)
 
 
 @pytest.fixture(scope="module")
@@ -21,37 +20,34 @@ def toy():
     return ToyDenoiser()
 
 
-def test_the_photo_is_run_only_where_it_is_read(toy):
-    _, path = invert(DDIM(SCHEDULE), Predictor(toy, SCHEDULE, [Conditional(SOURCE)]), latent(0), TIMES)
-    toy.seen_batches.clear()
-    guiders = [Conditional(TARGET), Watch(SOURCE, since=0.2, until=0.5)]
-    sample(DDIM(SCHEDULE), Predictor(toy, SCHEDULE, guiders, (), {PHOTO: path}), path[0], TIMES)
-    assert toy.seen_batches == [1, 1, 2, 2, 2, 1, 1, 1, 1, 1]
+@pytest.fixture(scope="module")
+def path(toy):
+    return invert(STEP, Predictor(toy, SCHEDULE, [Conditional(SOURCE)]), latent(9), TIMES)[1]
 
 
-def test_shares_of_the_published_50_steps_are_their_step_numbers():
-    steps = range(50)
-    assert [i for i in steps if within(i, 50, 4 / 50, 1)] == list(range(4, 50))
-    assert [i for i in steps if within(i, 50, 0, 0.8)] == list(range(40))
-    assert [i for i in steps if within(i, 50, 0, 0)] == []
+def test_a_source_alongside_is_its_own_plain_sample(toy, path):
+    along = Alongside(SCHEDULE, path[0], len(TIMES) - 1, SOURCE)
+    guiders = [Conditional(TARGET), along]
+    edit = sample(STEP, Predictor(toy, SCHEDULE, guiders, (), {"photo": along.track}), path[0], TIMES)
+    alone = sample(STEP, Predictor(toy, SCHEDULE, [Conditional(SOURCE)]), path[0], TIMES)
+    assert torch.allclose(along.track[-1], alone, atol=1e-10)
+    free = sample(STEP, Predictor(toy, SCHEDULE, [Conditional(TARGET)]), path[0], TIMES)
+    assert torch.allclose(edit, free, atol=1e-10)
 
 
-@pytest.mark.parametrize("scale", [None, 3.0])
-def test_alongside_samples_the_photo_as_a_run_of_its_own_would(toy, scale):
-    noise = latent(4)
-    if scale is None:
-        beside, alone = Alongside(SCHEDULE, noise, COUNT, SOURCE), Conditional(SOURCE)
-    else:
-        beside = Alongside(SCHEDULE, noise, COUNT, SOURCE, EMPTY, scale)
-        alone = ClassifierFree(SOURCE, EMPTY, scale)
-    edit = sample(
-        DDIM(SCHEDULE),
-        Predictor(toy, SCHEDULE, [Conditional(TARGET), beside], (), {PHOTO: beside.track}),
-        latent(5),
-        TIMES,
-    )
-    whole = sample(DDIM(SCHEDULE), Predictor(toy, SCHEDULE, [alone]), noise, TIMES)
-    free = sample(DDIM(SCHEDULE), Predictor(toy, SCHEDULE, [Conditional(TARGET)]), latent(5), TIMES)
-    # float64 rounding over ten steps
-    assert torch.allclose(beside.track[COUNT], whole, atol=1e-12)
-    assert torch.allclose(edit, free, atol=1e-12)
+def test_a_guided_source_is_its_own_guided_sample(toy, path):
+    along = Alongside(SCHEDULE, path[0], len(TIMES) - 1, SOURCE, EMPTY, 3.0)
+    predictor = Predictor(toy, SCHEDULE, [Conditional(TARGET), along], (), {"photo": along.track})
+    sample(STEP, predictor, path[0], TIMES)
+    alone = sample(STEP, Predictor(toy, SCHEDULE, [ClassifierFree(SOURCE, EMPTY, 3.0)]), path[0], TIMES)
+    assert torch.allclose(along.track[-1], alone, atol=1e-10)
+    assert predictor.samples == 3 * 8
+
+
+def test_a_watched_source_costs_nothing_once_nothing_reads_it(toy, path):
+    guiders = [Conditional(TARGET), Watch(SOURCE, until=0.5)]
+    predictor = Predictor(toy, SCHEDULE, guiders, (), {"photo": path})
+    made = sample(STEP, predictor, path[0], TIMES)
+    assert predictor.samples == 8 + 4
+    free = sample(STEP, Predictor(toy, SCHEDULE, [Conditional(TARGET)]), path[0], TIMES)
+    assert torch.allclose(made, free, atol=1e-10)

@@ -54,3 +54,35 @@ def test_it_can_be_cancelled(toy):
     predictor = Predictor(toy, SCHEDULE, [Conditional(text(1))])
     with pytest.raises(Cancelled):
         ddim_inversion(predictor, latent(0), SCHEDULE.times(5), Hooks(cancelled=lambda: True))
+
+
+@pytest.mark.parametrize("convention", ["noisy", "clean", "fine"])
+def test_every_convention_comes_back_with_enough_steps(convention):
+    """On a Gaussian, whose score is exact, the error is the inversion's alone and falls with the steps."""
+    from palitra.core.condition import Condition
+    from palitra.core.predictor import Predictor
+    from palitra.core.schedule import Schedule
+    from palitra.guiders.cfg import Conditional
+    from palitra.samplers.inversion import ddim_inversion
+    from tests.core.toy import GaussianDenoiser, latent
+
+    schedule = Schedule.scaled_linear()
+    denoiser = GaussianDenoiser(schedule)
+    label = Condition(label=torch.zeros(1, dtype=torch.long))
+    errors = []
+    for steps in (10, 50):
+        times = schedule.times(steps, "leading")
+        predictor = Predictor(denoiser, schedule, [Conditional(label)])
+        x0 = latent(3)
+        noise, path = ddim_inversion(predictor, x0, times, convention=convention)
+        assert len(path) == steps + 1
+        assert torch.equal(path[-1], x0)
+        assert torch.equal(path[0], noise)
+        assert predictor.calls == (times[0] + 1 if convention == "fine" else steps)
+        exact = denoiser.flow(x0, -1, times[0])
+        errors.append(float((noise - exact).norm() / exact.norm()))
+    if convention == "fine":
+        # both walk the same thousand steps
+        assert max(errors) < 0.01
+    else:
+        assert errors[1] < errors[0] / 2

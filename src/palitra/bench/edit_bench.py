@@ -114,8 +114,8 @@ def _report(
         "",
         f"Model `{bench.model.name}` ({bench.model.fingerprint}) at {bench.model.size} px on "
         f"{bench.model.device}, {params.steps} steps, {len(bench.cases)} edits, palitra {__version__}. "
-        "Scores are means over edits with bootstrap intervals at 95 %. Numbers that end in @eye are made with "
-        "the embedded encoder and compare only with each other.",
+        "Scores are means over edits with bootstrap intervals at 95 %. Numbers that end in @eye are made "
+        "with the embedded encoder and compare only with each other.",
         "",
     ]
     lines += [f"- {note}" for note in judge.notes]
