@@ -36,7 +36,8 @@ def masactrl(job: EditJob) -> Tensor:
 
     Above it the photo is let go of earlier: it is read in 2 (1 - strength) of those steps, at 1 in none,
     which is plain guidance from the photo's noise. Below it the edit is held from an earlier step on and
-    guidance is weaker by 2 strength, at 0 from the first step and without any. Cost at 50 steps: at most 50 + 150 forwards.
+    guidance is weaker by 2 strength, at 0 from the first step and without any. Cost at 50 steps: at most
+    50 + 150 forwards.
     """
     return edit_with(job)
 

@@ -28,8 +28,8 @@ def plug_and_play(job: EditJob) -> Tensor:
 
     Both shares are multiplied by 2 (1 - strength), up to all steps; at 1 nothing is injected, which is
     plain guidance from the photo's noise. Below 0.5 guidance is weaker by 2 strength, at 0 there is none,
-    which leaves the photo as its inversion gives it back. The source words are not looked at. Cost at 50 steps: at most
-    50 + 3 x 40 + 2 x 10 forwards; `official` inverts in about 1000.
+    which leaves the photo as its inversion gives it back. The source words are not looked at. Cost at 50
+    steps: at most 50 + 3 x 40 + 2 x 10 forwards; `official` inverts in about 1000.
     """
     features, attention = (min(1.0, share * job.ease) for share in (FEATURE_SHARE, ATTENTION_SHARE))
     nothing = [""] * len(job.x0)
