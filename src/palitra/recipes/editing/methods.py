@@ -13,6 +13,7 @@ from palitra.recipes.editing.edit_friendly import edit_friendly
 from palitra.recipes.editing.guide_and_rescale import guide_and_rescale
 from palitra.recipes.editing.instruct_pix2pix import instruct_pix2pix
 from palitra.recipes.editing.job import EditJob
+from palitra.recipes.editing.ledits import ledits
 from palitra.recipes.editing.masactrl import masactrl
 from palitra.recipes.editing.negative_prompt_inversion import negative_prompt_inversion
 from palitra.recipes.editing.null_text import null_text
@@ -35,6 +36,7 @@ METHODS: dict[str, Method] = {
     "plug-and-play": plug_and_play,
     "edict": edict,
     "edit-friendly": edit_friendly,
+    "ledits++": ledits,
     "instruct-pix2pix": instruct_pix2pix,
     "sdedit": sdedit,
     "ddim": ddim,
