@@ -18,7 +18,7 @@ ALLOWED = {
     "core": LEAVES,
     "models": {"core", *LEAVES},
     "data": {"core", "models", *LEAVES},
-    "metrics": {"core", "models", "data", *LEAVES},
+    "metrics": {"core", "models", "data", "scale", *LEAVES},
     **{part: PART_KNOWS for part in PARTS},  # noqa: C420 - one set, never changed
     # an energy is about what its taps read
     "guiders": {"taps", *PART_KNOWS},
@@ -26,7 +26,7 @@ ALLOWED = {
     "scale": LEAVES,
     "zoo": {"train", "scale", *GROUND},
     "balancing": {"zoo", *GROUND},
-    "experiments": {"balancing", "zoo", "train", *GROUND},
+    "experiments": {"balancing", "zoo", "train", "scale", *GROUND},
     "recipes": {"zoo", *GROUND},
     "bench": {"recipes", "zoo", *GROUND},
     "studio": {"recipes", "zoo", *GROUND},

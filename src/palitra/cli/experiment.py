@@ -40,6 +40,9 @@ def run(
     ] = None,
     docs: Docs = None,
     jobs: Annotated[int, typer.Option(help="Trials at once, each a process of one thread.")] = 1,
+    ray: Annotated[
+        str | None, typer.Option(help="Trials on a Ray cluster: local, auto, or its address.")
+    ] = None,
     tiny: Annotated[
         bool, typer.Option("--tiny", help="Everything in seconds, to see that it works.")
     ] = False,
@@ -48,6 +51,8 @@ def run(
     ] = None,
 ) -> None:
     """Run the trials that are not kept yet, then write the page."""
+    from contextlib import nullcontext
+
     from palitra.cli.stages import trial_bar
     from palitra.data.datasets import data_root
     from palitra.errors import PalitraError
@@ -55,6 +60,7 @@ def run(
     from palitra.experiments.page import write_page
     from palitra.experiments.runner import Tell, run_experiment
     from palitra.experiments.trial import Scope
+    from palitra.scale.ray_shards import RayShards
 
     experiment = find_experiment(name)
     scope = Scope(
@@ -63,8 +69,9 @@ def run(
         experiment.budget if budget is None else budget,
         tiny,
     )
-    with trial_bar(name) as (total, done):
-        left = run_experiment(experiment, scope, out, jobs=jobs, only=only, tell=Tell(total, done))
+    with trial_bar(name) as (total, done), RayShards(ray) if ray else nullcontext() as cluster:
+        tell = Tell(total, done)
+        left = run_experiment(experiment, scope, out, jobs=jobs, only=only, tell=tell, spread=cluster)
     if left:
         raise PalitraError(f"{len(left)} trials did not end: {', '.join(left)}; the same command goes on")
     if only is None:

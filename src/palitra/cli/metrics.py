@@ -52,18 +52,28 @@ def metrics(
     seed: Annotated[int, typer.Option(help="Seed of subsets, splits and resamples.")] = 0,
     batch: Annotated[int, typer.Option(help="Images per call of a network.")] = 64,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
+    ray: Annotated[
+        str | None, typer.Option(help="Work out features on a Ray cluster: local, auto, or its address.")
+    ] = None,
     cache: Annotated[bool, typer.Option(help="Keep features of REAL for the next time.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of lines.")] = False,
 ) -> None:
     """Compare generated images with real ones: FID, KID, precision, recall, density, coverage and more."""
+    from functools import partial
+
+    import torch
+
     from palitra.data.image_sets import open_image_set
     from palitra.errors import InputError, check_range
     from palitra.metrics.evaluate import Progress, evaluate
     from palitra.metrics.evaluate_pairs import evaluate_captions, evaluate_pairs
+    from palitra.metrics.extract_shard import ExtractorSource
     from palitra.metrics.extractors import default_extractor, load_extractor
+    from palitra.metrics.one_pass import Elsewhere
     from palitra.metrics.scores import ScoreSettings
     from palitra.models.device import choose_device
     from palitra.models.zoo import home
+    from palitra.scale.ray_shards import RayShards
 
     check_range("resamples", resamples, 0, 100_000)
     check_range("batch", batch, 1, 4096)
@@ -107,7 +117,8 @@ def metrics(
                 )
             )
         stage("images")
-        report = evaluate(
+        judge = partial(
+            evaluate,
             sets[0],
             sets[1],
             networks,
@@ -121,6 +132,13 @@ def metrics(
             cache=home() / "features" if cache else None,
             progress=Progress(tick, stage),
         )
+        if ray is None:
+            report = judge()
+        else:
+            threads = torch.get_num_threads()
+            sources = {n: ExtractorSource(n, path, str(where), threads) for n, path in named.items()}
+            with RayShards(ray) as cluster:
+                report = judge(elsewhere=Elsewhere(cluster, sources))
     results = [*report.results, *results]
     notes = [*report.notes, *notes]
     _say(results, notes, report.skipped, as_json)

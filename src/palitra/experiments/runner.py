@@ -17,6 +17,7 @@ from palitra.errors import InputError, PalitraError, check_range
 from palitra.experiments.kept import SHARED, find_kept, keep, trial_folder, trial_lock
 from palitra.experiments.processor_time import ProcessorClock
 from palitra.experiments.trial import Experiment, Findings, Kept, Place, Scope, Trial
+from palitra.scale.shards import Spread
 from palitra.version import __version__
 
 MOST_JOBS = 64
@@ -38,6 +39,7 @@ def run_experiment(
     jobs: int = 1,
     only: str | None = None,
     tell: Tell | None = None,
+    spread: Spread | None = None,
 ) -> list[str]:
     """Run every trial that `out` does not hold; returns the keys of trials left to others or broken.
 
@@ -48,6 +50,8 @@ def run_experiment(
         jobs: trials at once; above 1 each is a process of its own.
         only: the key of the one trial to run.
         tell: told on the way.
+        spread: runs trials elsewhere, one thread each; `out` and the data must be folders that all its
+            machines see. A trial whose machine died goes on where it was.
 
     Raises:
         InputError: no data, an unknown trial, or trials of other settings in `out`.
@@ -65,6 +69,8 @@ def run_experiment(
             raise InputError(f"`only` must be a trial of {experiment.name} in its seeds, got {only}")
     waiting = [t for t in wanted if find_kept(out, experiment.name, t) is None]
     tell.total(len(waiting))
+    if spread is not None:
+        return list(_spread(experiment, waiting, scope, out, tell, spread))
     if jobs == 1:
         # told to run one, it waits for an orphan of a killed run that is still at it
         wait = only is not None
@@ -110,6 +116,27 @@ def _here(experiment: Experiment, trial: Trial, scope: Scope, out: Path, tell: T
         keep(Kept(trial, findings, folder, failed, *about), experiment.name)
         tell.done(f"{trial.key}: {failed or f'{clock.seconds / 60:.1f} processor minutes'}")
         return True
+
+
+def _spread(
+    experiment: Experiment, waiting: Sequence[Trial], scope: Scope, out: Path, tell: Tell, spread: Spread
+) -> Iterator[str]:
+    keys = [trial.key for trial in waiting]
+    for key, sentence, ended in spread.run(run_trial, keys, experiment.name, scope, out.resolve()):
+        tell.done(sentence)
+        if not ended:
+            yield key
+
+
+def run_trial(key: str, name: str, scope: Scope, out: Path) -> tuple[str, str, bool]:
+    """Run one trial by its key: the key, a sentence, and whether it ended."""
+    from palitra.experiments.catalogue import find_experiment
+
+    experiment = find_experiment(name)
+    trial = next(t for t in experiment.trials(scope) if t.key == key)
+    said: list[str] = []
+    ended = _here(experiment, trial, scope, out, Tell(done=said.append), wait=True)
+    return key, said[-1] if said else f"{key}: kept", ended
 
 
 def _processes(

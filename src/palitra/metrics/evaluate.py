@@ -13,7 +13,7 @@ from palitra.data.image_sets import ImageSet
 from palitra.errors import InputError
 from palitra.metrics.class_scores import CLASS_SCORERS
 from palitra.metrics.extractor import Extractor
-from palitra.metrics.one_pass import extract
+from palitra.metrics.one_pass import Elsewhere, extract
 from palitra.metrics.reference import Features
 from palitra.metrics.result import Protocol, Result
 from palitra.metrics.scores import PER_CLASS, SCORERS, Scorer, ScoreSettings, Sides, all_scores
@@ -51,6 +51,7 @@ def evaluate(
     batch: int = 64,
     cache: Path | None = None,
     progress: Progress | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Report:
     """All scores of `fake` against `real`.
 
@@ -67,6 +68,7 @@ def evaluate(
         batch: images per call of a network.
         cache: a folder for features of `real` and `held_out`.
         progress: told on the way.
+        elsewhere: works out features; see `extract`.
 
     Raises:
         InputError: an unknown metric, labels that do not match, or nothing could be worked out.
@@ -86,6 +88,7 @@ def evaluate(
             batch=batch,
             cache=None if name == "fake" else cache,
             tick=progress.tick,
+            elsewhere=elsewhere,
         )
         for name, images in sets.items()
     }

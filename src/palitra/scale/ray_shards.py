@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -66,7 +66,7 @@ class RayShards:
 
         ray.shutdown()
 
-    def run(self, work: Callable[..., R], shards: Sequence[S], *shared: Any) -> Iterator[R]:
+    def run(self, work: Callable[..., R], shards: Iterable[S], *shared: Any) -> Iterator[R]:
         """`work(shard, *shared)` of every shard, in their order; `shared` is sent to each machine once.
 
         An error that `work` raises is raised here; it is not tried again, for it would be the same.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol, TypeVar
 
 S = TypeVar("S")
@@ -12,7 +12,7 @@ R = TypeVar("R")
 class Spread(Protocol):
     """Who does the work."""
 
-    def run(self, work: Callable[..., R], shards: Sequence[S], *shared: Any) -> Iterator[R]:
+    def run(self, work: Callable[..., R], shards: Iterable[S], *shared: Any) -> Iterator[R]:
         """`work(shard, *shared)` of every shard, in their order."""
         ...
 
@@ -20,7 +20,7 @@ class Spread(Protocol):
 class Here:
     """This process, one shard after another."""
 
-    def run(self, work: Callable[..., R], shards: Sequence[S], *shared: Any) -> Iterator[R]:
+    def run(self, work: Callable[..., R], shards: Iterable[S], *shared: Any) -> Iterator[R]:
         """`work(shard, *shared)` of every shard, in their order."""
         for shard in shards:
             yield work(shard, *shared)

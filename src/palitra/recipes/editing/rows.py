@@ -51,9 +51,8 @@ def edit_rows(
     latents = _within_memory(job)
     with torch.no_grad():
         images = (model.autoencoder.decode(latents).float().clamp(-1, 1) + 1) / 2
-    return torch.stack(
-        [_kept(image, row, i, job) for i, (image, row) in enumerate(zip(images.cpu(), rows))]
-    ), job
+    kept = [_kept(image, rows[i], i, job) for i, image in enumerate(images.cpu())]
+    return torch.stack(kept), job
 
 
 def _kept(image: Tensor, row: EditRow, i: int, job: EditJob) -> Tensor:
