@@ -4,6 +4,7 @@ import io
 import shutil
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,6 @@ import uvicorn
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from palitra.recipes.picture import Picture
 from palitra.service.api.app import create_app
 from palitra.service.api.page import PAGE
 from palitra.service.settings import Settings
@@ -38,8 +38,8 @@ class PagePainter(FakePainter):
                 told.preview(place, jpeg((200, 80, 40)))
 
             def picture(self, place, made):
-                colour = (made.seed % 256, 120, 160)
-                told.picture(place, Picture(Image.new("RGB", (64, 64), colour), made.seed, made.recipe))
+                colour = (made.seed % 256, 120 + 40 * made.turn, 160)
+                told.picture(place, replace(made, image=Image.new("RGB", (64, 64), colour)))
 
         for place, job in enumerate(jobs):
             if job.inputs:

@@ -68,7 +68,7 @@ def test_in_russian_on_a_phone(open_page, zoo_service):
     page = open_page("Pixel 7", zoo_service.url, locale="ru-RU")
     page.get_by_role("radio", name="Классы").check()
     page.get_by_label("Класс", exact=True).select_option("dark")
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -23,7 +23,11 @@ export interface Field {
   text?: Texts;
   /** How to show the values of `enum`. */
   titles?: Record<string, string>;
+  /** Words for the values of `enum`. */
+  choices?: Record<string, Texts>;
   depends?: Depends;
+  /** What is chosen holds for this recipe only. */
+  own?: boolean;
 }
 
 /** What another field's value makes of this one: its choices, or that `only` some values have it. */
@@ -33,13 +37,13 @@ export interface Depends {
   only?: string[];
 }
 
-/** A picture that a recipe takes; `kind` says which layer of the drawing it comes from. */
+/** A picture that a recipe takes; `kind` says what of the drawing or of the photo it is made from. */
 export interface RecipeInput {
   name: string;
   kind: string;
   required: boolean;
-  /** "person": a photo of somebody, who has to agree. */
-  subject: "person" | null;
+  /** "person": a photo of somebody, who has to agree; "anybody": it may be one. */
+  subject: "person" | "anybody" | null;
   text: Texts;
 }
 
@@ -69,6 +73,8 @@ export interface Picture {
   job: string;
   seed: number;
   kind: "picture" | "sheet" | "part";
+  /** Of an edit: its wish. */
+  name: string | null;
   width: number;
   height: number;
   favourite: boolean;

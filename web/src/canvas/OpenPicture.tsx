@@ -3,6 +3,7 @@ import { useRef } from "react";
 import { IconButton } from "../shell/IconButton";
 import { useNotice } from "../shell/notice";
 import { useSpeech } from "../shell/settings";
+import { EMPTY } from "./document";
 import { intake } from "./pictures";
 import { useDrawing } from "./store";
 
@@ -50,8 +51,9 @@ export function useOpenPicture() {
   return async (file: Blob, target: "drawing" | "photo") => {
     try {
       const picture = await intake(file);
-      const { history, edit } = useDrawing.getState();
-      edit({ ...history.now, [target]: picture });
+      const { desk, history, edit } = useDrawing.getState();
+      // another photo to change takes its mask with it
+      edit(desk === "photo" ? { ...EMPTY, photo: picture } : { ...history.now, [target]: picture });
     } catch {
       tell(say("notPicture"));
     }

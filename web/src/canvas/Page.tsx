@@ -9,6 +9,8 @@ import { type Hand, usePointers } from "./usePointers";
 import { useView } from "./useView";
 import { ZoomBar } from "./ZoomBar";
 
+const NOTHING: readonly string[] = [];
+
 /** The page that is drawn on. */
 export function Page() {
   const say = useSpeech();
@@ -18,8 +20,9 @@ export function Page() {
   const live = useRef<Stroke | null>(null);
   const { view, zoom, pan, reset } = useView(frame);
   const drawing = useDrawing((state) => state.history.now);
-  const hidden = useDrawing((state) => state.hidden);
-  const photoOpacity = useDrawing((state) => state.photoOpacity);
+  const photographed = useDrawing((state) => state.desk === "photo");
+  const hidden = useDrawing((state) => (photographed ? NOTHING : state.hidden));
+  const photoOpacity = useDrawing((state) => (photographed ? 1 : state.photoOpacity));
   const pictures = usePictures(drawing.drawing, drawing.photo);
 
   const paint = useCallback(() => {
@@ -78,7 +81,7 @@ export function Page() {
           role="application"
           // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard draws here too
           tabIndex={0}
-          aria-label={say("canvasLabel")}
+          aria-label={say(photographed ? "photoLabel" : "canvasLabel")}
           aria-describedby="page-help"
           {...pointers}
           {...keys}

@@ -1,11 +1,11 @@
 import { Brush, Eraser, ImagePlus, Redo2, Trash2, Undo2 } from "lucide-react";
-import { useEffect } from "react";
 import { IconButton } from "../shell/IconButton";
 import { useSpeech } from "../shell/settings";
 import { isEmpty } from "./document";
 import { LayersMenu } from "./LayersMenu";
 import { OpenPicture } from "./OpenPicture";
 import { useDrawing } from "./store";
+import { useShortcuts } from "./useShortcuts";
 
 const COLOURS = [
   "#e4572e",
@@ -92,24 +92,4 @@ export function Toolbar() {
       )}
     </div>
   );
-}
-
-/** Ctrl+Z and its kin, except where text is typed. */
-function useShortcuts() {
-  useEffect(() => {
-    const press = (event: KeyboardEvent) => {
-      const typing =
-        event.target instanceof Element &&
-        event.target.closest("input:not([type=range]), textarea");
-      if (typing || !(event.ctrlKey || event.metaKey)) return;
-      const key = event.key.toLowerCase();
-      const { undo, redo } = useDrawing.getState();
-      if (key === "z" && !event.shiftKey) undo();
-      else if (key === "y" || (key === "z" && event.shiftKey)) redo();
-      else return;
-      event.preventDefault();
-    };
-    window.addEventListener("keydown", press);
-    return () => window.removeEventListener("keydown", press);
-  }, []);
 }

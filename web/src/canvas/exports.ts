@@ -13,6 +13,8 @@ export const photoOf = (drawing: Drawing): Blob | null => drawing.photo ?? drawi
 export async function exportFor(kind: string, drawing: Drawing): Promise<Blob | null> {
   if (kind === "sketch") return hasLines(drawing) ? sketch(drawing) : null;
   if (kind === "map") return hasMask(drawing) ? strictness(drawing) : null;
+  if (kind === "mask")
+    return hasMask(drawing) && drawing.photo ? mask(drawing, drawing.photo) : null;
   return photoOf(drawing);
 }
 
@@ -38,4 +40,23 @@ async function strictness(drawing: Drawing): Promise<Blob> {
   page.fillStyle = "#fff";
   page.fillRect(0, 0, SIDE, SIDE);
   return toBlob(page.canvas);
+}
+
+/** Of the photo's size: what was painted is white and may change, the rest is black. */
+async function mask(drawing: Drawing, photo: Blob): Promise<Blob> {
+  const { width, height } = await bitmapOf(photo);
+  const side = Math.max(width, height);
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [width, height];
+  const page = canvas.getContext("2d");
+  if (page === null) throw new Error("this browser has no 2D canvas");
+  const painted = paintLayers(drawing, ["mask"], side);
+  page.drawImage(painted, (width - side) / 2, (height - side) / 2);
+  page.globalCompositeOperation = "source-in";
+  page.fillStyle = "#fff";
+  page.fillRect(0, 0, width, height);
+  page.globalCompositeOperation = "destination-over";
+  page.fillStyle = "#000";
+  page.fillRect(0, 0, width, height);
+  return toBlob(canvas);
 }

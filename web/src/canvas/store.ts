@@ -6,15 +6,21 @@ import { clearLayer, type Drawing, EMPTY, type Layer, type Stroke } from "./docu
 import { begin, change, type History, redo, undo } from "./history";
 
 export type Tool = "pen" | "eraser";
+/** What lies on the page: a drawing, or a photo to be changed with a mask over it. */
+export type Desk = "drawing" | "photo";
 
 interface State {
+  desk: Desk;
   history: History<Drawing>;
+  /** The other desk's. */
+  away: History<Drawing>;
   layer: Layer;
   tool: Tool;
   size: number;
   colour: string;
   hidden: readonly string[];
   photoOpacity: number;
+  go: (desk: Desk) => void;
   edit: (drawing: Drawing) => void;
   add: (stroke: Stroke) => void;
   undo: () => void;
@@ -24,16 +30,30 @@ interface State {
   toggle: (layer: string) => void;
 }
 
-const KEY = "palitra-drawing";
+const KEYS: Record<Desk, string> = { drawing: "palitra-drawing", photo: "palitra-photo" };
 
 export const useDrawing = create<State>((put) => ({
+  desk: "drawing",
   history: begin(EMPTY),
+  away: begin(EMPTY),
   layer: "sketch",
   tool: "pen",
   size: 0.012,
   colour: "#e4572e",
   hidden: [],
   photoOpacity: 0.5,
+  go: (desk) =>
+    put((state) =>
+      state.desk === desk
+        ? {}
+        : {
+            desk,
+            history: state.away,
+            away: state.history,
+            layer: desk === "photo" ? "mask" : "sketch",
+            tool: "pen",
+          },
+    ),
   edit: (drawing) => put(({ history }) => ({ history: change(history, drawing) })),
   add: (stroke) =>
     put(({ history }) => ({
@@ -52,20 +72,24 @@ export const useDrawing = create<State>((put) => ({
     })),
 }));
 
-/** Bring back the drawing of the last visit and keep it from now on. */
+/** Bring back what lay on both desks at the last visit and keep it from now on. */
 export async function keepDrawing(): Promise<void> {
   try {
-    const kept = await get<Drawing>(KEY);
-    const untouched = useDrawing.getState().history.now === EMPTY;
-    if (kept && untouched) useDrawing.setState({ history: begin(kept) });
+    for (const desk of ["drawing", "photo"] as const) {
+      const kept = await get<Drawing>(KEYS[desk]);
+      const state = useDrawing.getState();
+      const place = state.desk === desk ? "history" : "away";
+      if (kept && state[place].now === EMPTY) useDrawing.setState({ [place]: begin(kept) });
+    }
   } catch {
     // a browser that forbids storage still draws
     return;
   }
-  let timer = 0;
+  const timers: Partial<Record<Desk, number>> = {};
   useDrawing.subscribe((state, before) => {
-    if (state.history.now === before.history.now) return;
-    window.clearTimeout(timer);
-    timer = window.setTimeout(() => void set(KEY, state.history.now).catch(() => {}), 300);
+    if (state.desk !== before.desk || state.history.now === before.history.now) return;
+    window.clearTimeout(timers[state.desk]);
+    const keep = () => void set(KEYS[state.desk], state.history.now).catch(() => {});
+    timers[state.desk] = window.setTimeout(keep, 300);
   });
 }

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import { useOpenPicture } from "./OpenPicture";
 
-/** Pictures dropped or pasted anywhere become the drawing. Returns whether one hangs over the page. */
+/** Pictures dropped or pasted anywhere become what lies on the page. Returns whether one hangs over the page. */
 export function useDropped(): boolean {
   const [over, put] = useState(false);
   const open = useOpenPicture();

@@ -3,8 +3,8 @@ import { useDrawing } from "../canvas/store";
 import { useSpeech } from "../shell/settings";
 import { useConsent } from "./consent";
 
-/** Shown where a recipe takes photos of people: without the tick nothing is sent. */
-export function ConsentTick() {
+/** Shown where a recipe takes photos of people; one that always does sends nothing without the tick. */
+export function ConsentTick({ subject }: { subject: "person" | "anybody" }) {
   const say = useSpeech();
   const photo = useDrawing((state) => photoOf(state.history.now));
   const { photo: agreed, give } = useConsent();
@@ -18,8 +18,16 @@ export function ConsentTick() {
         onChange={(event) => give(event.target.checked ? photo : null)}
       />
       <span>
-        {say("consent")}
-        <small>{say(photo === null ? "consentFirst" : "consentHelp")}</small>
+        {say(subject === "person" ? "consent" : "consentAnybody")}
+        <small>
+          {say(
+            subject === "anybody"
+              ? "consentAnybodyHelp"
+              : photo === null
+                ? "consentFirst"
+                : "consentHelp",
+          )}
+        </small>
       </span>
     </label>
   );

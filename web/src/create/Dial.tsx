@@ -1,5 +1,6 @@
 import { useId } from "react";
 import type { Field } from "../api/types";
+import type { Key } from "../i18n/en";
 import { useSpeech } from "../shell/settings";
 import { innerOf } from "./catalogue";
 
@@ -13,6 +14,12 @@ interface Props {
 /** Few enough values to be chosen on a slider. */
 const SLIDES = 64;
 
+/** What the ends of a slider stand for. */
+const ENDS: Record<string, readonly [Key, Key]> = {
+  fidelity: ["fidelityLow", "fidelityHigh"],
+  strength: ["strengthLow", "strengthHigh"],
+};
+
 /** One field of a recipe as the control that fits its schema. */
 export function Dial({ name, field: outer, value: given, onChange }: Props) {
   const say = useSpeech();
@@ -21,6 +28,7 @@ export function Dial({ name, field: outer, value: given, onChange }: Props) {
   const words = outer.text?.[say.language];
   const value = given ?? outer.default;
   const label = words?.label ?? name;
+  const chosen = outer.choices?.[String(value)]?.[say.language];
   if (field.type === "boolean")
     return (
       <label className="dial switch" title={words?.help}>
@@ -39,7 +47,7 @@ export function Dial({ name, field: outer, value: given, onChange }: Props) {
         <select id={id} value={String(value)} onChange={(event) => onChange(event.target.value)}>
           {field.enum.map((each) => (
             <option key={each} value={each}>
-              {outer.titles?.[each] ?? each}
+              {outer.choices?.[each]?.[say.language].label ?? outer.titles?.[each] ?? each}
             </option>
           ))}
         </select>
@@ -62,6 +70,7 @@ export function Dial({ name, field: outer, value: given, onChange }: Props) {
           onChange={onChange}
         />
       )}
+      {chosen && <small>{chosen.help}</small>}
     </div>
   );
 }
@@ -81,6 +90,7 @@ function NumberDial({ id, name, label, field, value, optional, onChange }: Numbe
   const whole = field.type === "integer";
   const low = field.minimum ?? 0;
   const high = field.maximum ?? 100;
+  const ends = ENDS[name];
   const slides = !optional && (!whole || high - low < SLIDES);
   const shown = typeof value === "number" ? value : "";
   if (slides) {
@@ -97,10 +107,10 @@ function NumberDial({ id, name, label, field, value, optional, onChange }: Numbe
           onChange={(event) => onChange(Number(event.target.value))}
         />
         <output htmlFor={id}>{whole ? shown : Math.round(Number(shown) * 100) / 100}</output>
-        {name === "fidelity" && (
+        {ends && (
           <div className="ends" aria-hidden>
-            <span>{say("fidelityLow")}</span>
-            <span>{say("fidelityHigh")}</span>
+            <span>{say(ends[0])}</span>
+            <span>{say(ends[1])}</span>
           </div>
         )}
       </div>

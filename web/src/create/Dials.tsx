@@ -45,8 +45,9 @@ function Presets({ known }: { known: string[] }) {
     const changed = { ...values };
     for (const each of presets) for (const field of Object.keys(each.values)) delete changed[field];
     const chosen = presets.find((each) => each.name === name)?.values ?? {};
+    // values named recipe.field are kept under that name whatever recipe is shown
     for (const [field, value] of Object.entries(chosen))
-      if (known.includes(field)) changed[field] = value;
+      if (field.includes(".") || known.includes(field)) changed[field] = value;
     put({ preset: name, values: changed });
   };
   if (!presets.some((each) => Object.keys(each.values).some((field) => known.includes(field))))

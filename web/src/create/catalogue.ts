@@ -14,7 +14,7 @@ export const useModels = () =>
   useQuery({ queryKey: ["models"], queryFn: api.models, staleTime: 60_000 });
 
 /** Fields that have a place of their own and are not shown among the dials. */
-const ELSEWHERE = ["recipe", "prompt", "seed"];
+const ELSEWHERE = ["recipe", "prompt", "source", "target", "seed"];
 
 /** Fields shown among the dials, in the schema's order; a model is one of them where it is a choice of few. */
 export const dialsOf = (
@@ -33,7 +33,7 @@ export const dialsOf = (
 export function innerOf(field: Field): { field: Field; optional: boolean } {
   const inner = field.anyOf?.find((each) => (each.type as string) !== "null");
   return {
-    field: inner ? { ...inner, text: field.text, depends: field.depends } : field,
+    field: inner ? { ...inner, text: field.text, depends: field.depends, own: field.own } : field,
     optional: inner !== undefined,
   };
 }

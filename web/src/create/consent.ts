@@ -16,13 +16,13 @@ export const useConsent = create<Consent>((put) => ({
   give: (photo) => put({ photo }),
 }));
 
-/** Whether the recipe takes photos of people, by its schema. */
-export const takesPeople = (recipe: Recipe): boolean =>
-  recipe.inputs.some((input) => input.subject === "person");
+/** Whether the recipe takes photos of people, by its schema: always, perhaps, or never. */
+export const takesPeople = (recipe: Recipe): "person" | "anybody" | null =>
+  recipe.inputs.find((input) => input.subject)?.subject ?? null;
 
 /** Whether a wish would hand in a photo of somebody. */
 export const needsConsent = (recipe: Recipe, drawing: Drawing): boolean =>
-  takesPeople(recipe) && photoOf(drawing) !== null;
+  takesPeople(recipe) === "person" && photoOf(drawing) !== null;
 
 export const hasConsent = (drawing: Drawing): boolean => {
   const photo = photoOf(drawing);

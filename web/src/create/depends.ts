@@ -6,7 +6,7 @@ type Values = Record<string, unknown>;
 
 /** Where a field's value is kept: choices that only one recipe knows are kept for that recipe. */
 export const keyOf = (recipe: string, name: string, field: Field | undefined): string =>
-  field?.depends || (name === "model" && field?.enum) ? `${recipe}.${name}` : name;
+  field?.depends || field?.own || (name === "model" && field?.enum) ? `${recipe}.${name}` : name;
 
 /** What is chosen for a field; a choice that there is not (any more) counts as none. */
 export function chosenFor(recipe: string, name: string, field: Field, values: Values): unknown {

@@ -5,10 +5,10 @@ import type { Job, Recipe } from "../api/types";
 import type { Drawing } from "../canvas/document";
 import { exportFor } from "../canvas/exports";
 import { innerOf } from "./catalogue";
-import { hasConsent, needsConsent } from "./consent";
+import { hasConsent, needsConsent, takesPeople } from "./consent";
 import { chosenFor, fieldsNow } from "./depends";
 
-export type Missing = "needPrompt" | "needLines" | "needPhoto" | "needConsent";
+export type Missing = "needPrompt" | "needWish" | "needLines" | "needPhoto" | "needConsent";
 
 export class MissingError extends Error {
   constructor(readonly key: Missing) {
@@ -41,8 +41,10 @@ export async function send(
   }
   if (fields.prompt && (typeof wish.prompt !== "string" || wish.prompt.trim() === ""))
     throw new MissingError("needPrompt");
-  const people = needsConsent(recipe, drawing);
-  if (people && !hasConsent(drawing)) throw new MissingError("needConsent");
+  if (fields.target && (typeof wish.target !== "string" || wish.target.trim() === ""))
+    throw new MissingError("needWish");
+  const agreed = takesPeople(recipe) !== null && hasConsent(drawing);
+  if (needsConsent(recipe, drawing) && !agreed) throw new MissingError("needConsent");
   const inputs: Record<string, string> = {};
   for (const input of recipe.inputs) {
     const picture = await exportFor(input.kind, drawing);
@@ -50,6 +52,6 @@ export async function send(
     else if (input.required)
       throw new MissingError(input.kind === "sketch" ? "needLines" : "needPhoto");
   }
-  if (people) wish.consent = true;
+  if (agreed) wish.consent = true;
   return api.draw(recipe.inputs.length > 0 ? { ...wish, inputs } : wish);
 }

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { X } from "lucide-react";
 import { useEffect, useRef } from "react";
 import { api } from "../api/client";
-import type { Picture } from "../api/types";
+import type { Shown } from "../api/types";
 import { Actions } from "../result/Actions";
 import { Compare } from "../result/Compare";
 import { IconButton } from "../shell/IconButton";
@@ -20,10 +20,14 @@ const SHOWN = [
   "negative",
   "truncation",
   "guidance",
+  "source",
+  "method",
+  "preset",
+  "strength",
 ];
 
 /** One picture of the gallery, large, with all that is known about it. */
-export function PictureDialog({ picture, close }: { picture: Picture; close: () => void }) {
+export function PictureDialog({ picture, close }: { picture: Shown; close: () => void }) {
   const say = useSpeech();
   const dialog = useRef<HTMLDialogElement>(null);
   const job = useQuery({
@@ -31,7 +35,7 @@ export function PictureDialog({ picture, close }: { picture: Picture; close: () 
     queryFn: () => api.job(picture.job),
   }).data;
   useEffect(() => dialog.current?.showModal(), []);
-  const name = job?.title ?? "";
+  const name = picture.prompt;
   const facts = Object.entries(job?.params ?? {}).filter(
     ([key, value]) => SHOWN.includes(key) && value !== null && value !== "",
   );
@@ -46,7 +50,7 @@ export function PictureDialog({ picture, close }: { picture: Picture; close: () 
         <h2>{name}</h2>
         <IconButton label={say("close")} icon={X} onClick={() => dialog.current?.close()} />
       </header>
-      <Compare picture={picture} input={job?.inputs.sketch} name={name} />
+      <Compare picture={picture} inputs={job?.inputs} name={name} />
       {job && <Actions job={job} picture={picture} gone={() => dialog.current?.close()} />}
       <details>
         <summary>{say("details")}</summary>

@@ -2,16 +2,21 @@ import {
   Dice5,
   Download,
   Heart,
+  Minus,
   PenLine,
+  Plus,
   RefreshCw,
   SlidersHorizontal,
   Trash2,
+  WandSparkles,
 } from "lucide-react";
 import { api, archiveUrl, pictureUrl } from "../api/client";
 import type { Job, Picture } from "../api/types";
 import { useOpenPicture } from "../canvas/OpenPicture";
+import { type Desk, useDrawing } from "../canvas/store";
 import { useRecipes } from "../create/catalogue";
 import { keyOf } from "../create/depends";
+import { recipeAt } from "../create/desk";
 import { freshSeed } from "../create/wish";
 import { IconButton } from "../shell/IconButton";
 import { Popover } from "../shell/Popover";
@@ -32,11 +37,15 @@ export function Actions({ job, picture, draw, gone }: Props) {
   const favour = useCall((on: boolean) => api.favour(picture.id, on), ["job", "jobs", "gallery"]);
   const erase = useCall(() => api.erase(picture.id), ["job", "jobs", "gallery"]);
   const open = useOpenPicture();
-  const { put, values } = useSettings();
+  const { put, values, recipe: current } = useSettings();
   const file = `palitra-${picture.seed}`;
 
-  const fields = useRecipes().data?.[job.recipe]?.schema.properties;
+  const recipes = useRecipes().data ?? {};
+  const fields = recipes[job.recipe]?.schema.properties;
   const sheet = picture.kind === "sheet";
+  const strength = job.params.target === undefined ? undefined : Number(job.params.strength);
+  const editing = recipeAt("photo", recipes, current);
+  const drawing = recipeAt("drawing", recipes, current);
 
   const recall = () => {
     const told = Object.entries(job.params).map(([name, value]) => [
@@ -49,15 +58,23 @@ export function Actions({ job, picture, draw, gone }: Props) {
       seedLocked: true,
     });
   };
-  const drawOn = async () => {
+  const takeTo = async (desk: Desk, recipe: string, more: Record<string, unknown> = {}) => {
     const response = await fetch(pictureUrl(picture.id));
-    await open(await response.blob(), "drawing");
+    const blob = await response.blob();
+    put({ recipe, values: { ...values, ...more } });
+    useDrawing.getState().go(desk);
+    await open(blob, desk);
     window.location.hash = "";
+    window.scrollTo({ top: 0 });
   };
+  const shows = picture.name ?? job.params.prompt ?? "";
 
   return (
     <div className="actions">
-      {draw && (
+      {draw && strength !== undefined && (
+        <Turn strength={strength} seed={picture.seed} draw={draw} />
+      )}
+      {draw && strength === undefined && (
         <>
           <button type="button" className="button" onClick={() => draw({ seed: freshSeed() })}>
             <RefreshCw aria-hidden size={18} /> {say("again")}
@@ -81,8 +98,19 @@ export function Actions({ job, picture, draw, gone }: Props) {
         className="heart"
         onClick={() => favour.mutate(!picture.favourite)}
       />
-      {!sheet && (
-        <IconButton label={say("useAsInput")} icon={PenLine} onClick={() => void drawOn()} />
+      {!sheet && editing && (
+        <IconButton
+          label={say("editThis")}
+          icon={WandSparkles}
+          onClick={() => void takeTo("photo", editing, { source: shows })}
+        />
+      )}
+      {!sheet && drawing && (
+        <IconButton
+          label={say("useAsInput")}
+          icon={PenLine}
+          onClick={() => void takeTo("drawing", drawing)}
+        />
       )}
       <IconButton label={say("useSettings")} icon={SlidersHorizontal} onClick={recall} />
       <Popover label={say("download")} icon={Download}>
@@ -114,5 +142,37 @@ export function Actions({ job, picture, draw, gone }: Props) {
         }}
       />
     </div>
+  );
+}
+
+const STEP = 0.2;
+
+/** The same edit nearer to the photo, or further from it. */
+function Turn({
+  strength,
+  seed,
+  draw,
+}: { strength: number; seed: number } & Required<Pick<Props, "draw">>) {
+  const say = useSpeech();
+  const to = (change: number) => Math.round((strength + change) * 100) / 100;
+  return (
+    <>
+      <button
+        type="button"
+        className="button"
+        disabled={strength <= 0}
+        onClick={() => draw({ seed, strength: Math.max(0, to(-STEP)) })}
+      >
+        <Minus aria-hidden size={18} /> {say("weaker")}
+      </button>
+      <button
+        type="button"
+        className="button"
+        disabled={strength >= 1}
+        onClick={() => draw({ seed, strength: Math.min(1, to(STEP)) })}
+      >
+        <Plus aria-hidden size={18} /> {say("stronger")}
+      </button>
+    </>
   );
 }

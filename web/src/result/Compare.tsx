@@ -5,12 +5,15 @@ import { useSpeech } from "../shell/settings";
 
 interface Props {
   picture: Picture;
-  input: string | undefined;
+  inputs: Record<string, string> | undefined;
   name: string;
 }
 
-/** A picture, and over it as much of the drawing as the slider says. */
-export function Compare({ picture, input, name }: Props) {
+/** A picture, and over it as much of the drawing or the photo as the slider says. */
+export function Compare({ picture, inputs, name }: Props) {
+  const photo = inputs?.photo;
+  const input = inputs?.sketch ?? photo;
+  const edited = input !== undefined && input === photo;
   const say = useSpeech();
   const [share, put] = useState(0);
   return (
@@ -34,17 +37,17 @@ export function Compare({ picture, input, name }: Props) {
       </div>
       {input && (
         <label className="compare-slider">
-          <span>{say("after")}</span>
+          <span>{say(edited ? "afterEdit" : "after")}</span>
           <input
             type="range"
             min={0}
             max={100}
             step={1}
-            aria-label={say("compareSlider")}
+            aria-label={say(edited ? "comparePhoto" : "compareSlider")}
             value={share}
             onChange={(event) => put(Number(event.target.value))}
           />
-          <span>{say("before")}</span>
+          <span>{say(edited ? "beforeEdit" : "before")}</span>
         </label>
       )}
     </div>

@@ -10,6 +10,7 @@ export function Growing({ job, seen }: { job: Job; seen: Seen }) {
   const say = useSpeech();
   const preview = usePreview(job.id, seen.preview);
   const state = seen.state ?? job.state;
+  const input = job.inputs.sketch ?? job.inputs.photo;
   const [done, total] = [seen.done ?? job.done, seen.total ?? job.total];
   return (
     <div className="growing">
@@ -17,9 +18,7 @@ export function Growing({ job, seen }: { job: Job; seen: Seen }) {
         {preview ? (
           <img className="preview" src={preview} alt={say("previewOf", { name: job.title })} />
         ) : (
-          job.inputs.sketch && (
-            <img className="waiting" src={fileUrl(job.inputs.sketch)} alt={say("before")} />
-          )
+          input && <img className="waiting" src={fileUrl(input)} alt={say("before")} />
         )}
         {state === "queued" && !preview && <span className="shimmer" aria-hidden />}
       </div>

@@ -19,7 +19,11 @@ export function History() {
             <li key={job.id}>
               <button
                 type="button"
-                aria-label={`${say("openJob", { name: job.title })}, ${say(job.state)}`}
+                aria-label={[
+                  say("openJob", { name: job.title }),
+                  say(job.state),
+                  ...(job.images.length > 1 ? [say.many("pictures", job.images.length)] : []),
+                ].join(", ")}
                 aria-current={job.id === shown}
                 data-state={job.state}
                 onClick={() => put({ job: job.id })}

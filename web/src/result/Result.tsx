@@ -8,6 +8,7 @@ import { Actions } from "./Actions";
 import { Compare } from "./Compare";
 import { Growing } from "./Growing";
 import { useJob } from "./jobs";
+import { isOfWishes, SideBySide } from "./SideBySide";
 
 interface Props {
   draw: (once?: Record<string, unknown>) => void;
@@ -103,25 +104,29 @@ function Pictures({ job, draw }: { job: Job; draw: Props["draw"] }) {
   const [chosen, choose] = useState(0);
   const picture = job.images[Math.min(chosen, job.images.length - 1)];
   if (!picture) return null;
-  const name = job.title;
+  const name = picture.name ?? job.title;
   return (
     <>
-      <Compare key={picture.id} picture={picture} input={job.inputs.sketch} name={name} />
-      {job.images.length > 1 && (
-        <ul className="thumbs">
-          {job.images.map((each, i) => (
-            <li key={each.id}>
-              <button
-                type="button"
-                aria-pressed={each.id === picture.id}
-                aria-label={say("of", { i: i + 1, n: job.images.length })}
-                onClick={() => choose(i)}
-              >
-                <img src={`/v1/images/${each.id}`} alt="" loading="lazy" />
-              </button>
-            </li>
-          ))}
-        </ul>
+      <Compare key={picture.id} picture={picture} inputs={job.inputs} name={name} />
+      {isOfWishes(job) ? (
+        <SideBySide job={job} chosen={picture} choose={choose} />
+      ) : (
+        job.images.length > 1 && (
+          <ul className="thumbs">
+            {job.images.map((each, i) => (
+              <li key={each.id}>
+                <button
+                  type="button"
+                  aria-pressed={each.id === picture.id}
+                  aria-label={say("of", { i: i + 1, n: job.images.length })}
+                  onClick={() => choose(i)}
+                >
+                  <img src={`/v1/images/${each.id}`} alt="" loading="lazy" />
+                </button>
+              </li>
+            ))}
+          </ul>
+        )
       )}
       <Actions job={job} picture={picture} draw={draw} />
       {job.notes.length > 0 && (
