@@ -97,7 +97,7 @@ EDIT_METHODS: dict[str, EditMethod] = {
             "ledits++",
             Words("LEDITS++", "Finds the place of the edit by itself and leaves the rest alone."),
             Words("LEDITS++", "Сам находит место правки и не трогает остальное."),
-            130,
+            172,
         ),
         EditMethod(
             "instruct-pix2pix",
