@@ -57,3 +57,28 @@ def test_it_can_be_cancelled():
     ask = AcrossTimes(denoiser(), SCHEDULE, [(words(), 1.0)])
     with pytest.raises(Cancelled):
         ask([latents()], [500], Hooks(cancelled=lambda: True))
+
+
+class Small:
+    """A device that holds no more than `most` samples."""
+
+    def __init__(self, network, most):
+        self.network, self.most, self.parametrisation = network, most, network.parametrisation
+
+    def __call__(self, x, t, condition):
+        if len(x) > self.most:
+            raise torch.OutOfMemoryError("full")
+        return self.network(x, t, condition)
+
+
+def test_what_does_not_fit_is_asked_in_halves():
+    network, terms = denoiser(), guided_terms(words(1), words(2), 3.5)
+    path = [latents(i) for i in range(7)]
+    wide = AcrossTimes(network, SCHEDULE, terms)(path, TIMES[:7])
+    ask = AcrossTimes(Small(network, 5), SCHEDULE, terms)
+    small = ask(path, TIMES[:7])
+    assert all(torch.allclose(a.eps, b.eps, atol=1e-4) for a, b in zip(wide, small, strict=True))
+    # 8 times at once do not fit, nor 4; two do, of two samples each
+    assert (ask.calls, ask.samples) == (4, 14)
+    with pytest.raises(torch.OutOfMemoryError):
+        AcrossTimes(Small(network, 1), SCHEDULE, terms)(path, TIMES[:7])

@@ -60,16 +60,25 @@ class AcrossTimes:
     ) -> list[Prediction]:
         """A prediction for each pair of latents (B, C, h, w) and time.
 
+        A call that does not fit the device's memory is made in halves.
+
         Raises:
             Cancelled: `hooks.cancelled()` said so between two calls.
         """
         rows = len(latents[0])
         at_once = max(1, self.most // (rows * len(self.terms)))
         made: list[Prediction] = []
-        for start in range(0, len(latents), at_once):
+        while len(made) < len(latents):
             if hooks and hooks.cancelled and hooks.cancelled():
-                raise Cancelled(f"stopped on request after {start} of {len(latents)} times of the inversion")
-            made += self._ask(latents[start : start + at_once], times[start : start + at_once], rows)
+                done = f"{len(made)} of {len(latents)} times"
+                raise Cancelled(f"stopped on request after {done} of the inversion")
+            now = slice(len(made), len(made) + at_once)
+            try:
+                made += self._ask(latents[now], times[now], rows)
+            except torch.OutOfMemoryError:
+                if at_once == 1:
+                    raise
+                at_once //= 2
         return made
 
     def _ask(self, latents: Sequence[Tensor], times: Sequence[int], rows: int) -> list[Prediction]:
