@@ -100,8 +100,6 @@ class NullTextOptimisation:
         embeddings: list[Tensor] = []
         latents, losses = [z], []
         for index in range(count):
-            if self.hooks.cancelled and self.hooks.cancelled():
-                raise Cancelled(f"stopped on request after step {index} of {count} of the inversion")
             step = Step(index, count, times[index], self.schedule.signal(times[index]), z)
             b = self.schedule.signal(times[index + 1])
             with torch.no_grad():
@@ -151,6 +149,8 @@ class NullTextOptimisation:
     def _predict(
         self, z: Tensor, step: Step, condition: Condition, text: Tensor | None, gradient: bool = False
     ) -> Prediction:
+        if self.hooks.cancelled and self.hooks.cancelled():
+            raise Cancelled(f"stopped on request after step {step.index} of {step.count} of the inversion")
         told = Condition(text=text, channels=condition.channels, label=condition.label)
         rows = Rows({"source": slice(0, len(z))})
         bus = Bus((), rows, step, checkpoint=gradient and self.checkpoint)

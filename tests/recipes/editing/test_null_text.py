@@ -2,11 +2,16 @@ import pytest
 import torch
 
 from palitra.core.condition import Condition
+from palitra.errors import OutOfMemoryError
 from palitra.guiders.cfg import ClassifierFree
 from palitra.guiders.source import PHOTO, Alongside
 from palitra.recipes.editing.direct_inversion import edit_with as directly_edited
+from palitra.recipes.editing.inversion_store import InversionStore
+from palitra.recipes.editing.methods import METHODS
 from palitra.recipes.editing.null_text import edit_with, null_text, tuned
 from palitra.recipes.editing.prompt_to_prompt import Published, prompt_to_prompt
+from palitra.recipes.editing.rows import edit_rows
+from palitra.spec.edit import EditParams
 from tests.recipes.editing.conftest import edit_rows_of
 
 FREE = Published(cross=0.0, own=0.0)
@@ -90,6 +95,26 @@ def test_thrift_gives_the_same(job_of, tiny_model):
     fast, thrifty = (job_of(rows=rows, steps=2) for _ in range(2))
     thrifty.thrift = 1
     assert torch.allclose(edit_with(fast, inner=2), edit_with(thrifty, inner=2), atol=1e-3)
+
+
+def test_short_memory_is_met_by_its_one_thriftier_way(tiny_model, monkeypatch):
+    tried = []
+
+    def short(job):
+        tried.append(job.thrift)
+        if job.thrift < enough:
+            raise OutOfMemoryError("full")
+        return job.x0
+
+    monkeypatch.setitem(METHODS, "null-text", short)
+    params = EditParams(source="a cat", target="a dog", method="null-text", steps=2)
+    rows, enough = edit_rows_of(tiny_model, 1), 1
+    _, job = edit_rows(tiny_model, params, rows, InversionStore())
+    assert [n.code for n in job.notes] == ["memory_saved"]
+    enough = 2
+    with pytest.raises(OutOfMemoryError):
+        edit_rows(tiny_model, params, rows, InversionStore())
+    assert tried == [0, 1, 0, 1]
 
 
 @pytest.mark.parametrize("official", [False, True])

@@ -42,5 +42,8 @@ METHODS: dict[str, Method] = {
     "ddim": ddim,
 }
 
-GRADIENT_METHODS = ("guide-and-rescale", "null-text")
-"""Methods that differentiate the network and know thriftier ways to do it."""
+THRIFT: dict[str, tuple[str, ...]] = {
+    "guide-and-rescale": ("memory_saved", "layers_left_out"),
+    "null-text": ("memory_saved",),
+}
+"""Methods that differentiate the network, and the notes of the thriftier ways they know to do it."""

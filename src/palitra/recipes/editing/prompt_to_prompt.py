@@ -92,10 +92,10 @@ def prompt_to_prompt(
         old.append(at_positions(was, source.length))
         new.append(at_positions(now, target.length))
     device, sites = job.x0.device, job.model.denoiser.sites
-    taps = (
-        CrossAttentionEdit(stacked(found).to(device), *(torch.stack(t).to(device) for t in (gates, weights))),
-        SelfAttentionReplacement(coarse_self_attentions(sites), own),
+    edit = CrossAttentionEdit(
+        stacked(found).to(device), torch.stack(gates).to(device), torch.stack(weights).to(device)
     )
+    taps = (edit, SelfAttentionReplacement(coarse_self_attentions(sites), own))
     was_words, now_words = (torch.stack(rows).to(device) for rows in (old, new))
     if not settings.blend or not bool(now_words.any()):
         return PromptToPrompt(taps, (), min(1.0, last / count))

@@ -17,7 +17,7 @@ from palitra.models.text_to_image import TextToImage
 from palitra.recipes.editing.inversion_store import InversionStore, photo_key
 from palitra.recipes.editing.job import EditJob
 from palitra.recipes.editing.keep_mask import keep_mask, picture_mask
-from palitra.recipes.editing.methods import GRADIENT_METHODS, METHODS
+from palitra.recipes.editing.methods import METHODS, THRIFT
 from palitra.recipes.generate import memory_words
 from palitra.spec.edit import EditParams
 
@@ -73,15 +73,16 @@ def _within_memory(job: EditJob) -> Tensor:
     Raises:
         OutOfMemoryError: it does not fit in any way.
     """
+    ways = THRIFT.get(job.params.method, ())
     while True:
         try:
             with memory_words():
                 return METHODS[job.params.method](job)
         except OutOfMemoryError:
-            if job.params.method not in GRADIENT_METHODS or job.thrift == 2:
+            if job.thrift == len(ways):
                 raise
+            job.notes[:] = [note(ways[job.thrift])]
             job.thrift += 1
-            job.notes[:] = [note("memory_saved")] if job.thrift == 1 else [note("layers_left_out")]
 
 
 def make_job(
