@@ -13,8 +13,6 @@ from palitra.models.zoo import describe_models
 from palitra.service.api.class_offer import RECIPE as CLASSES
 from palitra.service.api.class_offer import offered_schema
 from palitra.service.api.context import CallerDep, OperatorDep, ServiceDep
-from palitra.service.api.edit_offer import RECIPE as EDIT
-from palitra.service.api.edit_offer import offered_schema as edit_schema
 from palitra.service.database import database_time
 from palitra.service.tables import JOBS
 from palitra.service.workers.heartbeat import living_workers
@@ -59,10 +57,8 @@ def recipes(service: ServiceDep) -> dict[str, Any]:
     always = service.settings.consent == "always"
     told = {}
     for name, kind in RECIPES.items():
-        if name == EDIT:
-            told[name] = _recipe(kind, edit_schema(), always)
-        elif name != CLASSES:
-            told[name] = _recipe(kind, kind.model_json_schema())
+        if name != CLASSES:
+            told[name] = _recipe(kind, kind.model_json_schema(), always)
         elif service.classes:
             told[name] = _recipe(kind, offered_schema(service.classes))
     return told

@@ -1,49 +1,18 @@
-"""The recipe of edits as this service takes it: files that fit each other, methods that the engine has."""
+"""The recipe of edits as this service takes it: files that fit each other."""
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
 from typing import Any, Final
 
 from sqlalchemy import Engine, select
 
 from palitra.data.photo_frame import PhotoFrame
-from palitra.errors import ImageError, InputError
+from palitra.errors import ImageError
 from palitra.service.tables import FILES
 from palitra.spec.build import recipe_params
-from palitra.spec.edit import EditParams
 
 RECIPE: Final = "edit"
-
-
-@cache
-def methods() -> tuple[str, ...]:
-    """Methods that the engine has, in the order of the recipe.
-
-    Read from the source of their register: to import it would load the engine into the API.
-    """
-    source = files("palitra").joinpath("recipes", "editing", "methods.py").read_text("utf-8")
-    keys = {
-        key.value
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "METHODS"
-        for key in getattr(node.value, "keys", ())
-        if isinstance(key, ast.Constant)
-    }
-    known = EditParams.model_json_schema()["properties"]["method"]["enum"]
-    return tuple(name for name in known if name in keys)
-
-
-def offered_schema() -> dict[str, Any]:
-    """The recipe's JSON schema with the methods that there are."""
-    schema = EditParams.model_json_schema()
-    method = schema["properties"]["method"]
-    method["enum"] = list(methods())
-    method["choices"] = {name: method["choices"][name] for name in methods()}
-    return schema
 
 
 def check_edit(engine: Engine, owner: str, wish: Mapping[str, Any]) -> None:
@@ -52,13 +21,10 @@ def check_edit(engine: Engine, owner: str, wish: Mapping[str, Any]) -> None:
     Files that are missing or somebody else's are left to who puts the job.
 
     Raises:
-        InputError: a value out of bounds, or a method that the engine has not.
+        InputError: a value out of bounds.
         ImageError: too long a photo, or a mask of another size.
     """
-    params = recipe_params({k: v for k, v in wish.items() if k not in ("inputs", "consent")})
-    assert isinstance(params, EditParams)
-    if params.method not in methods():
-        raise InputError(f"`method` must be one of {', '.join(methods())}, got {params.method}")
+    recipe_params({k: v for k, v in wish.items() if k not in ("inputs", "consent")})
     inputs = wish.get("inputs")
     if not isinstance(inputs, Mapping):
         return
