@@ -146,7 +146,11 @@ def read_costs(table: Path) -> list[EditCost]:
 
 def _append(table: Path, costs: Sequence[EditCost]) -> None:
     new = not table.exists()
+    # a run that was killed while it wrote leaves half a line
+    cut_short = not new and not table.read_bytes().endswith(b"\n")
     with table.open("a", encoding="utf-8", newline="") as file:
+        if cut_short:
+            file.write("\n")
         writer = csv.DictWriter(file, [f.name for f in fields(EditCost)])
         if new:
             writer.writeheader()
