@@ -76,6 +76,18 @@ def test_another_wish_of_a_photo_and_seed_costs_no_inversion(job_of, tiny_model)
     assert torch.allclose(made, fresh, atol=1e-3)
 
 
+def test_wishes_for_a_photo_and_seed_share_its_inversion_within_a_batch(job_of, tiny_model):
+    (row,) = edit_rows_of(tiny_model, 1)
+    rows = [row, dataclasses.replace(row, target="a red house"), dataclasses.replace(row, seed=99)]
+    job = job_of("edit-friendly", rows=rows)
+    together = edit_friendly(job)
+    steps = 10 - round(0.36 * 10)
+    assert job.cost.samples == steps * (2 * 2 + 3 * 2)
+    for i, each in enumerate(rows):
+        alone = edit_friendly(job_of("edit-friendly", rows=[each]))[0]
+        assert torch.allclose(alone, together[i], atol=1e-3)
+
+
 def test_outside_a_mask_the_photo_stays(job_of, tiny_model):
     mask = torch.zeros(1, 64, 64)
     mask[:, :, 32:] = 1

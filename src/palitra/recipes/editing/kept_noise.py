@@ -51,8 +51,9 @@ def kept_noise(
         entry_key("kept noise", photo, text, seed, job.model.fingerprint, first, *told, *job.times)
         for photo, text, seed in zip(job.photos, words, job.noise.seeds, strict=True)
     ]
-    found = [job.store.get(key) for key in keys]
-    missing = [i for i, entry in enumerate(found) if entry is None]
+    entries = {key: job.store.get(key) for key in keys}
+    # rows of one photo, seed and text share an entry
+    missing = [keys.index(key) for key, entry in entries.items() if entry is None]
     if missing:
         ask = AcrossTimes(job.model.denoiser, job.model.schedule, terms(missing))
         # streams of their own, so that rows out of the store leave the others' noise as it is
@@ -65,10 +66,10 @@ def kept_noise(
                 "residues": torch.stack([x[row] for x in residues]).cpu(),
             }
             job.store.put(keys[i], entry)
-            found[i] = entry
-    entries = [entry for entry in found if entry is not None]
+            entries[keys[i]] = entry
+    rows = [kept for key in keys if (kept := entries[key]) is not None]
     latents, residues = (
-        list(torch.stack([entry[name] for entry in entries], 1).to(job.x0.device).unbind(0))
+        list(torch.stack([row[name] for row in rows], 1).to(job.x0.device).unbind(0))
         for name in ("latents", "residues")
     )
     return latents, residues
