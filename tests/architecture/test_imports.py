@@ -29,10 +29,11 @@ ALLOWED = {
     "experiments": {"balancing", "zoo", "train", "scale", *GROUND},
     "recipes": {"zoo", *GROUND},
     "bench": {"recipes", "zoo", *GROUND},
+    "study": {"bench", "data", *LEAVES},
     "studio": {"recipes", "zoo", *GROUND},
     # the door itself
     "__init__": {"studio", "version"},
-    "service": {"recipes", "studio", "zoo", *GROUND},
+    "service": {"recipes", "studio", "zoo", "study", *GROUND},
     "cli": {
         "recipes",
         "studio",
@@ -41,6 +42,7 @@ ALLOWED = {
         "zoo",
         "balancing",
         "bench",
+        "study",
         "experiments",
         "service",
         "bot",
