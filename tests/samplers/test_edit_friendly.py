@@ -94,7 +94,7 @@ def test_the_mean_is_that_of_the_posterior():
 
 
 def test_kept_noise_is_larger_than_drawn_noise(network):
-    """Neighbouring latents are independent, so what leads from one to the next varies more (section 3.2)."""
+    """Neighbouring latents are independent, so what leads from one to the next varies more (section 3)."""
     _, _, residues, _ = inverted(network, first=0)
     times = SCHEDULE.times(12)
     for i in (2, 5, 8):

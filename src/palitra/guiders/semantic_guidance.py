@@ -1,10 +1,11 @@
-"""Semantic guidance with implicit masks (LEDITS++: Brack et al., arXiv 2311.16711, sections 3.2 and 3.3).
+"""Semantic guidance with implicit masks (LEDITS++: Brack et al., arXiv 2311.16711).
 
     eps = eps_0 + sum_c M_c s_c (eps_c - eps_0)
 
 Every concept c is pushed towards (s_c > 0) or away from (s_c < 0), each only where it belongs: M1 is where
-the concept's words look, M2 where its guidance is strongest, M = M1 M2 (eq. 8-12). Both keep the values not
-below their own quantile, per sample. In the noisiest times M1 stands alone, as in the authors' code.
+the concept's words look, M2 where its guidance is strongest, M = M1 M2. Both keep the values not
+below their own lambda quantile (eq. 12), per sample. In the noisiest times M1 stands alone, as in the
+authors' code.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """EDICT: an exact inversion by two coupled latents (Wallace et al., arXiv 2211.12446).
 
 A step moves x by the noise predicted at y and y by the noise predicted at x, then mixes the two so that
-they stay together; each part can be undone exactly (eq. 12-15). We differ from the paper in alternating
+they stay together; each part can be undone exactly (eq. 14-15). We differ from the paper in alternating
 which of the two moves first, as the authors' code does ("leapfrog").
 
 Undoing a mix divides x - y by mix^2, so rounding grows by up to mix^-2n over n steps (1400 times over

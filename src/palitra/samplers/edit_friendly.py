@@ -1,7 +1,7 @@
 """Edit-friendly DDPM inversion (Huberman-Spiegelglas et al., arXiv 2304.06140).
 
 The photo's latents x_t are drawn independently for every time; the noise of a step is what carries x_t to
-the next of them, z_t = (x_u - mu(x_t)) / sigma_t (eq. 4-5), with mu and sigma of the full ancestral step
+the next of them, z_t = (x_u - mu(x_t)) / sigma_t (section 3), with mu and sigma of the full ancestral step
 (DDIM with eta 1). Sampling with these z gives the photo; with other words, an edit of it.
 
 Kept is the residue sigma_t z_t = x_u - mu(x_t), which also exists where sigma is 0: so the last move, which
