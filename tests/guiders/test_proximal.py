@@ -143,6 +143,18 @@ def test_inversion_guidance_pulls_the_next_latent_to_the_path():
     assert torch.allclose(guider.project(x, 80, 3, COUNT), x - 0.6 * keep * (x - path[4]), atol=1e-12)
 
 
+def test_whole_cells_change_or_stay_by_the_quantile_of_their_size():
+    path = photo_path()
+    config = ProximalConfig(0.75, toward_photo="inversion", dilation=0, by_channel=False)
+    guider, *_, d = one_step(config, path)
+    sizes = (d**2).mean(1).sqrt().flatten(1)
+    # a quarter of 64 cells is above the quantile of 0.75
+    changed = sizes >= sizes.sort(1).values[:, 48:49]
+    x = torch.randn(2, 4, 8, 8, dtype=torch.float64)
+    expected = torch.where(changed.view(2, 1, 8, 8), x, path[4])
+    assert torch.allclose(guider.project(x, 80, 3, COUNT), expected, atol=1e-12)
+
+
 def test_reconstruction_guidance_pulls_the_clean_picture_and_not_the_noise():
     path = photo_path()
     config = ProximalConfig(threshold=1.2, toward_photo="reconstruction", rate=0.6, dilation=0)

@@ -37,7 +37,9 @@ class ProximalConfig:
     quantile: of |d|, in [0, 1]; 0 drops nothing, 1 drops all guidance. threshold: a fixed lambda in its
     place. toward_photo: how what little changes is pulled, by `rate` in [0, 1], at times below `recon_t`
     of the training steps, or above `-recon_t` where it is negative. A change is what remains larger than
-    lambda, in the soft case differences of 2 lambda; dilation: by how many cells it is widened.
+    lambda, in the soft case differences of 2 lambda; dilation: by how many cells it is widened. by_channel:
+    every value of a cell changes or stays alone, as released; else all of a cell together, a change being
+    a root mean square over the channels above its own quantile.
 
     Raises:
         InputError: a value out of bounds.
@@ -51,6 +53,7 @@ class ProximalConfig:
     rate: float = 1.0
     recon_t: int = 400
     dilation: int = 1
+    by_channel: bool = True
 
     def __post_init__(self) -> None:
         check_range("quantile", self.quantile, 0, 1)
@@ -110,8 +113,12 @@ class ProximalGuidance(Guider):
         made = u.plus_eps(self.scale * left, step.abar)
         self._keep = None
         if self.config.pulls_at(step.t):
-            changes = widened(left.abs() > threshold, self.config.dilation)
-            self._keep = 1 - changes.to(difference)
+            if self.config.by_channel:
+                changes = left.abs() > threshold
+            else:
+                sizes = difference.square().mean(1, keepdim=True).sqrt()
+                changes = sizes > self._threshold(sizes)
+            self._keep = 1 - widened(changes, self.config.dilation).to(difference)
             if self.config.toward_photo == "reconstruction":
                 assert self.photo is not None
                 pull = self.config.rate * self._keep * (made.x0 - self.photo[-1])

@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from palitra.guiders.proximal import ProximalConfig
 from palitra.recipes.editing.negative_prompt_inversion import negative_prompt_inversion
 from palitra.recipes.editing.prompt_to_prompt import Published
-from palitra.recipes.editing.proximal import OFFICIAL, edit_with, proximal
+from palitra.recipes.editing.proximal import OFFICIAL, SETTINGS, edit_with, proximal
 from tests.recipes.editing.conftest import edit_rows_of
 
 SAME = ("a photo of a cat", "an oil painting of a house")
@@ -46,11 +48,16 @@ def test_four_edits_are_four_single_edits(job_of, tiny_model):
     assert torch.allclose(together, torch.cat(singles), atol=2e-3)
 
 
-def test_the_released_quantile_is_nearly_the_default(job_of):
+def test_the_released_quantile_is_nearly_that_of_the_edit_alone(job_of):
     job = job_of("proximal", 2, steps=5)
-    default, released = proximal(job), edit_with(job, OFFICIAL)
-    other = edit_with(job, ProximalConfig(0.75, toward_photo="inversion"))
-    assert (default - released).norm() < 0.3 * (default - other).norm()
+    own, released = edit_with(job, replace(SETTINGS, by_channel=True)), edit_with(job, OFFICIAL)
+    other = edit_with(job, replace(OFFICIAL, with_photo=False))
+    assert (own - released).norm() < 0.3 * (own - other).norm()
+
+
+def test_official_is_the_released_form(job_of):
+    job = job_of("proximal", steps=5, official=True)
+    assert torch.equal(proximal(job), edit_with(job, OFFICIAL))
 
 
 def test_the_embedded_models_kind_of_prediction(job_of, tiny_v_model):
