@@ -19,6 +19,7 @@ from palitra.cli import (
     metrics,
     models,
     serve,
+    study,
     train,
     zoo,
 )
@@ -46,6 +47,7 @@ app.add_typer(train.app, name="train")
 app.add_typer(zoo.app, name="zoo")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(bench.app, name="bench")
+app.add_typer(study.app, name="study")
 app.command("serve")(serve.serve)
 app.command("worker")(serve.worker)
 app.command("bot")(bot.bot)

@@ -33,7 +33,7 @@ def serve(
     model: Annotated[str | None, typer.Option(help="The model that is warm at start.")] = None,
 ) -> None:
     """Start the API and, beside it, workers that draw."""
-    _settle(folder=folder, db=db, host=host, port=port, model=model)
+    settle(folder=folder, db=db, host=host, port=port, model=model)
     import uvicorn
 
     from palitra.service.api.app import create_app
@@ -97,7 +97,7 @@ def worker(
     check: Annotated[bool, typer.Option("--check", help="Only say whether this worker lives.")] = False,
 ) -> None:
     """Work for a service: claim jobs and draw them."""
-    _settle(folder=folder, db=db, model=model, device=device)
+    settle(folder=folder, db=db, model=model, device=device)
     from palitra.service.logs import set_up
     from palitra.service.settings import Settings
     from palitra.service.workers.worker import Worker
@@ -123,7 +123,7 @@ def add_key(
     """Make a key and print it once; only its hash is kept."""
     if operator and agent:
         raise InputError("`--operator` and `--agent` exclude each other")
-    _settle(folder=folder, db=db)
+    settle(folder=folder, db=db)
     from palitra.service.keys import make_key
     from palitra.service.settings import Settings
 
@@ -134,7 +134,7 @@ def add_key(
 @keys.command("list")
 def list_keys(folder: Folder = None, db: Db = None) -> None:
     """Show keys by name; the keys themselves are not kept."""
-    _settle(folder=folder, db=db)
+    settle(folder=folder, db=db)
     from palitra.service.keys import all_keys
     from palitra.service.settings import Settings
 
@@ -145,14 +145,14 @@ def list_keys(folder: Folder = None, db: Db = None) -> None:
 @keys.command("remove")
 def remove_key(key: str, folder: Folder = None, db: Db = None) -> None:
     """Make a key invalid, by its id."""
-    _settle(folder=folder, db=db)
+    settle(folder=folder, db=db)
     from palitra.service.keys import drop_key
     from palitra.service.settings import Settings
 
     drop_key(Settings(), key)
 
 
-def _settle(**options: object) -> None:
+def settle(**options: object) -> None:
     """Options become environment, so that the workers that are started inherit them.
 
     Raises:

@@ -28,6 +28,8 @@ Act = Literal[
     "login.ended",
     "queue.paused",
     "queue.resumed",
+    "study.closed",
+    "study.read",
 ]
 
 

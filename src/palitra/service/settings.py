@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     rate_burst: int = Field(default=500, ge=1, description="Requests of one caller at once.")
     rate_addresses: float = Field(default=4, ge=1, description="One address: so many callers' requests.")
     uploads_per_hour: int = Field(default=600, ge=0, description="Of one caller; 0: no bound.")
+    joins_per_hour: int = Field(
+        default=120, ge=0, description="People of one address who begin a study; 0: no bound."
+    )
 
     filters: tuple[str, ...] = Field(default=(), description="Content filters: words, or plug-ins by name.")
     filter_words: Path | None = Field(default=None, description="The list of the filter `words`.")

@@ -149,3 +149,68 @@ SESSIONS = Table(
     Column("expires_at", Float, nullable=False),
     Index("palitra_sessions_key", "key"),
 )
+
+STUDIES = Table(
+    "palitra_studies",  # blind comparisons by people
+    METADATA,
+    Column("name", String(60), primary_key=True),
+    Column("title", String(200), nullable=False),
+    Column("state", String(10), nullable=False),  # making, open, closed
+    Column("arms", JSON, nullable=False),  # names, in the order that numbers of arms mean
+    Column("items", JSON, nullable=False),  # id, source, target, target_ru; in the order of their numbers
+    Column("pairs", Integer, nullable=False),  # of one participant, as checks
+    Column("checks", Integer, nullable=False),
+    Column("allowed", Integer, nullable=False),  # checks that may be failed
+    Column("against", Integer),
+    Column("seed", Integer, nullable=False),
+    Column("equal", Boolean, nullable=False, default=False),  # "about the same" is an answer
+    Column("members", Boolean, nullable=False, default=False),  # a login is asked for
+    Column("joined", Integer, nullable=False, default=0),
+    Column("created_at", Float, nullable=False),
+    Column("closed_at", Float),
+)
+
+STUDY_PICTURES = Table(
+    "palitra_study_pictures",
+    METADATA,
+    Column("id", String(32), primary_key=True),  # by chance: an address says nothing about the arm
+    Column("study", String(60), ForeignKey("palitra_studies.name", ondelete="CASCADE"), nullable=False),
+    Column("item", Integer, nullable=False),
+    Column("arm", Integer, nullable=False),  # -1: noise, -2: the photo
+    Column("blob", String(64), nullable=False),
+    UniqueConstraint("study", "item", "arm", name="palitra_study_pictures_once"),
+    Index("palitra_study_pictures_blob", "blob"),
+)
+
+PARTICIPANTS = Table(
+    "palitra_participants",
+    METADATA,
+    Column("study", String(60), ForeignKey("palitra_studies.name", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("hash", String(64), nullable=False),  # of the study and the session's token
+    Column("joined_at", Float, nullable=False),
+    Column("finished_at", Float),
+    UniqueConstraint("study", "hash", name="palitra_participants_once"),
+)
+
+STUDY_TRIALS = Table(
+    "palitra_study_trials",  # what a participant is shown; arms as in palitra_study_pictures
+    METADATA,
+    Column("study", String(60), ForeignKey("palitra_studies.name", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("item", Integer, nullable=False),
+    Column("left", Integer, nullable=False),
+    Column("right", Integer, nullable=False),
+)
+
+STUDY_ANSWERS = Table(
+    "palitra_study_answers",
+    METADATA,
+    Column("study", String(60), ForeignKey("palitra_studies.name", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("question", String(10), primary_key=True),
+    Column("choice", String(5), nullable=False),
+    Column("at", Float, nullable=False),
+)

@@ -20,6 +20,7 @@ from palitra.service.api import (
     provenance,
     queue,
     session,
+    studies,
 )
 from palitra.service.api.context import Service
 from palitra.service.api.guard import Guard
@@ -42,7 +43,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             service.close()
 
     app = FastAPI(title="palitra", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
-    for part in (jobs, queue, files, openai, images, provenance, catalogue, session, keys):
+    for part in (jobs, queue, files, openai, images, provenance, catalogue, session, keys, studies):
         app.include_router(part.router)
     problems.install(app)
     description.install(app)

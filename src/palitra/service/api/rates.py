@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from palitra.service.settings import Settings
 
 FREE: Final = ("/healthz", "/readyz")
 UPLOADS: Final = ("/v1/files", "/v1/images/edits")
+JOIN: Final = re.compile(r"/v1/studies/[^/]+/participants")
 MOST_BUCKETS: Final = 20_000
 HOUR_S: Final = 3600
 
@@ -71,6 +73,8 @@ class Rates:
         wide = settings.rate_addresses
         self._requests = _pair(settings.rate, settings.rate_burst, wide)
         self._files = _pair(self.uploads / HOUR_S, max(1, self.uploads), wide)
+        self.joins = settings.joins_per_hour
+        self._joins = Buckets(self.joins / HOUR_S, self.joins) if self.joins else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count, then hand on or refuse."""
@@ -88,6 +92,13 @@ class Rates:
             if files and files.wait_s:
                 detail = f"`uploads` must be at most {self.uploads} an hour, got more: wait {{}} s"
                 await _refuse(scope, receive, send, files, detail)
+                return
+        if self._joins and scope["method"] == "POST" and JOIN.fullmatch(scope["path"]):
+            # by the address alone: who drops the cookie is somebody else, and would answer again
+            join = self._joins.take(_address(scope))
+            if join.wait_s:
+                detail = f"`participants` must be at most {self.joins} an hour, got more: wait {{}} s"
+                await _refuse(scope, receive, send, join, detail)
                 return
 
         async def told(message: Message) -> None:

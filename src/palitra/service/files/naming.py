@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import Connection, Engine, func, select
 
 from palitra.service.files.blobs import BlobStore
-from palitra.service.tables import FILES, PICTURES
+from palitra.service.tables import FILES, PICTURES, STUDY_PICTURES
 
 CHUNK = 50
 """Deletions within one transaction: others wait for it."""
@@ -58,4 +58,5 @@ def drop_unnamed(engine: Engine, blobs: BlobStore, names: Collection[str]) -> in
 def _named(connection: Connection, names: set[str]) -> set[str]:
     pictures = connection.scalars(select(PICTURES.c.blob).where(PICTURES.c.blob.in_(names)))
     files = connection.scalars(select(FILES.c.id).where(FILES.c.id.in_(names)))
-    return {*pictures, *files}
+    shown = connection.scalars(select(STUDY_PICTURES.c.blob).where(STUDY_PICTURES.c.blob.in_(names)))
+    return {*pictures, *files, *shown}
