@@ -157,3 +157,13 @@ def test_a_wish_that_fails_says_why(play):
         await fake.told("That did not work: `target` must not be fail")
 
     play(scene)
+
+
+def test_a_job_that_failed_because_a_person_was_seen_is_asked_for_too(play):
+    async def scene(fake, parts):
+        fake.photo(picture(), "-> a stranger thing")
+        fake.press(await fake.told("Does everybody in these photos agree"), "Yes")
+        (result,) = await fake.pictures(1)
+        assert result.text.startswith("… → a stranger thing")
+
+    play(scene)

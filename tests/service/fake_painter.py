@@ -7,7 +7,7 @@ import time
 
 from PIL import Image
 
-from palitra.errors import InputError
+from palitra.errors import ConsentError, InputError
 from palitra.recipes.picture import Picture
 
 
@@ -60,6 +60,8 @@ class FakePainter:
 
     def edits(self, job, told):
         """A square for each wish; one that speaks of failing fails."""
+        if "stranger" in job.params["target"] and not job.consent:
+            raise ConsentError("`consent` must be true for a photo that seems to show a person, got false")
         seed, wishes = job.params["seed"], job.params["target"].splitlines()
         if any("fail" in wish for wish in wishes):
             raise InputError("`target` must not be fail, got fail")

@@ -126,23 +126,24 @@ class Tracker:
             if wish.job is None:
                 return say(language, "cancelled")
             job = await self._watch(wish, wish.job, status, client)
-            if job.state != "done":
-                return ending(job, language)
-            if not await self.delivery.deliver(wish, job, status, client):
-                await status.remove()
+            if job.state == "done":
+                if not await self.delivery.deliver(wish, job, status, client):
+                    await status.remove()
+                return None
+            code, last = (job.raw.get("error") or {}).get("code"), ending(job, language)
         except ApiError as error:
-            if error.code == "consent_needed" and not wish.fields.get("consent"):
-                return await self._ask_late(wish, status)
-            return refusal(error, language)
+            code, last = error.code, refusal(error, language)
         except InputError:
             return say(language, "picture_lost")
-        return None
+        if code == "consent_needed" and not wish.fields.get("consent"):
+            return await self._ask_late(wish, status)
+        return last
 
     async def _ask_late(self, wish: Wish, status: StatusMessage) -> str | None:
-        """The service heard of people: nothing was accepted, and with their word it is handed in again."""
-        self.memory.change_wish(wish.id, state="asked")
+        """The service heard of people, or saw some: with their word the wish is handed in again."""
+        self.memory.change_wish(wish.id, state="asked", job=None)
         await status.ask(say(wish.language, "consent"), self._consent_buttons(wish))
-        return await self._follow(replace(wish, state="asked"), status)
+        return await self._follow(replace(wish, state="asked", job=None), status)
 
     async def _ask(self, wish: Wish, status: StatusMessage) -> Wish | None:
         """The wish as soon as the people in its photos agree; None when nobody says so.
@@ -176,7 +177,7 @@ class Tracker:
                     wish.recipe,
                     wish.prompt or None,
                     inputs=inputs,
-                    idempotency_key=f"{self.bot.id}-{wish.origin}",
+                    idempotency_key=f"{self.bot.id}-{wish.origin}{'+' * bool(wish.fields.get('consent'))}",
                     **wish.fields,
                 )
             except (ApiError, TransportError) as error:

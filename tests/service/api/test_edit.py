@@ -321,3 +321,39 @@ def test_words_that_a_filter_refuses_are_refused_wherever_they_stand(tmp_path, f
         for more in ({"target": "a cat\nsome gore"}, {"target": "a cat", "source": "gore"}):
             body = {"recipe": "edit", "model": folder, "inputs": {"photo": photo}, **more}
             assert client.post("/v1/jobs", json=body).json()["code"] == "content_refused"
+
+
+def test_a_photo_that_nobody_described_is_guessed_once_for_all_wishes(client, worker, hand_in, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "palitra.service.workers.edit_painter.suggest_source",
+        lambda picture: asked.append(picture.shape) or "a photo of a dog",
+    )
+    told = done(client, hand_in(target="a cat\na fox"))
+    assert (len(asked), worker.edits.store.misses) == (1, 1)
+    assert told["notes"] == [
+        "The photo was taken for “a photo of a dog”; say what it shows if that is wrong."
+    ]
+    assert pixels(client, told["images"][0])[1]["params"]["source"] == "a photo of a dog"
+
+
+def test_a_photo_that_looks_like_a_person_waits_for_the_word(client, worker, hand_in, monkeypatch):
+    monkeypatch.setattr(
+        "palitra.service.workers.edit_painter.suggest_source", lambda picture: "a photo of a person"
+    )
+    told = ended(client, hand_in(target="an oil painting").json()["id"])
+    assert (told["state"], told["error"]["code"]) == ("failed", "consent_needed")
+    agreed = done(client, hand_in(target="an oil painting", consent=True))
+    assert len(agreed["images"]) == 1
+    # nothing of a person's photo stays behind
+    assert list(worker.edits.folder.glob("*")) == []
+    assert worker.edits.store.misses == 0
+
+
+def test_a_chosen_strength_is_told_and_the_bar_never_goes_back(client, worker, hand_in):
+    told = done(client, hand_in(auto_strength=True, steps=10, source="a dog"))
+    assert "Strength" in told["notes"][0]
+    events = parse_sse(client.get(f"/v1/jobs/{told['id']}/events").text)
+    shares = [json.loads(e["data"])["done"] for e in events if e["event"] == "progress"]
+    assert shares == sorted(shares)
+    assert (told["done"], told["total"]) == (10, 10)

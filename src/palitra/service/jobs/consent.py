@@ -1,8 +1,8 @@
 """Photos of people are drawn from only when somebody says that the people in them agree.
 
-Some inputs are always photos of people ("person"). Others may show anybody or nobody: nothing here looks at
-the photo, so the word is needed where the job's own words speak of people, or always where the operator
-wants it.
+Some inputs are always photos of people ("person"). Others may show anybody or nobody: there the word is
+needed where the job's own words speak of people, or always where the operator wants it. Where a job does not
+say what its photo shows, the worker guesses it, and refuses what looks like a person.
 """
 
 from __future__ import annotations
