@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import torch
 
 from palitra.guiders.cfg import Conditional
@@ -37,3 +39,14 @@ def test_several_wishes_for_one_photo_invert_it_once(job_of):
     other = job_of("ddim", store=store, sources=("a photo of a dog",))
     ddim(other)
     assert other.cost.samples == first.cost.samples
+
+
+def test_wishes_of_one_batch_for_one_photo_invert_it_once(job_of, tiny_model):
+    (row,) = edit_rows_of(tiny_model, 1)
+    rows = [row, replace(row, target="a red house"), replace(row, seed=9)]
+    job = job_of("ddim", rows=rows)
+    ddim(job)
+    single = job_of("ddim", rows=[row])
+    ddim(single)
+    inversion = 9
+    assert job.cost.samples == 3 * (single.cost.samples - inversion) + inversion

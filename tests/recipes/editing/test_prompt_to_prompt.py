@@ -6,7 +6,6 @@ from palitra.guiders.cfg import ClassifierFree, Conditional
 from palitra.guiders.local_blend import LocalBlend
 from palitra.guiders.source import PHOTO, Watch
 from palitra.recipes.editing.direct_inversion import edit_with
-from palitra.recipes.editing.masactrl import tokens_of
 from palitra.recipes.editing.prompt_to_prompt import Published, prompt_to_prompt
 from palitra.taps.prompt_to_prompt import CrossAttentionEdit, SelfAttentionReplacement
 
@@ -32,7 +31,7 @@ def test_published_settings_are_those_of_strength_half(job_of):
 
 def test_the_new_word_counts_twice_and_both_are_blended(job_of):
     job = job_of(**SWAP)
-    source, target = (tokens_of(job, w[0]) for w in (job.source_words, job.target_words))
+    source, target = (job.words(w[0]) for w in (job.source_words, job.target_words))
     held = parts(job)
     cat, dog = list(source.find("cat")), list(target.find("dog"))
     gated = held.taps[0].gated[0, 0]

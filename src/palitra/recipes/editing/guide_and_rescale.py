@@ -19,7 +19,7 @@ from palitra.guiders.cfg import ClassifierFree, Conditional
 from palitra.guiders.guide_and_rescale import GuideAndRescale, GuideAndRescaleConfig, inputs_of
 from palitra.guiders.source import PHOTO
 from palitra.models.unet_sites import side_share
-from palitra.recipes.editing.inversion_store import entry_key
+from palitra.recipes.editing.inversion_store import Tensors, entry_key
 from palitra.recipes.editing.job import EditJob
 from palitra.samplers.ddim import DDIM
 from palitra.samplers.inversion import ddim_inversion
@@ -139,27 +139,26 @@ def kept_inversion(
         entry_key("seen", photo, words, job.model.fingerprint, sites, len(guided), *times)
         for photo, words in zip(job.photos, job.source_words, strict=True)
     ]
-    found = [job.store.get(name) for name in names]
-    missing = [i for i, entry in enumerate(found) if entry is None]
-    if missing:
+
+    def make(rows: list[int]) -> list[Tensors]:
         keep = Keep(sites, "target", guided.__contains__)
-        predictor = job.predictor([Conditional(job.source.rows(missing))], [keep])
-        _, path = ddim_inversion(predictor, job.x0[missing], times, job.hooks, "clean")
+        predictor = job.predictor([Conditional(job.source.rows(rows))], [keep])
+        _, path = ddim_inversion(predictor, job.x0[rows], times, job.hooks, "clean")
         job.cost.add(predictor)
-        for row, i in enumerate(missing):
-            entry = {f"{t} {site}": value[row] for (t, site), value in keep.kept.items()}
-            entry["path"] = torch.stack([x[row] for x in path])
-            job.store.put(names[i], entry)
-            found[i] = entry
-    entries = [entry for entry in found if entry is not None]
+        stacked = torch.stack(path, 1)
+        return [
+            {"path": stacked[row], **{f"{t} {site}": v[row] for (t, site), v in keep.kept.items()}}
+            for row in range(len(rows))
+        ]
+
+    entries = job.kept(names, make)
     device = job.x0.device
     kept: dict[tuple[int, str], Tensor] = {}
     for name in entries[0]:
         if name != "path":
             t, site = name.split(" ", 1)
             kept[int(t), site] = torch.stack([entry[name] for entry in entries]).to(device)
-    rows = torch.stack([entry["path"] for entry in entries], 1)
-    return list(rows.to(device).unbind(0)), kept
+    return job.by_step(entries, "path"), kept
 
 
 def read_sites(config: GuideAndRescaleConfig) -> str:

@@ -27,9 +27,12 @@ MEMORY_BYTES = 2**30
 DISK_BYTES = 2 * 2**30
 
 
-def photo_key(latent: Tensor) -> str:
-    """16 hex digits that change with the photo's latent (C, h, w)."""
-    return hashlib.sha256(latent.detach().float().cpu().contiguous().numpy().tobytes()).hexdigest()[:16]
+def photo_key(picture: Tensor) -> str:
+    """16 hex digits that change with a photo (C, H, W).
+
+    Of its pixels, not of its latent, whose last digits depend on how many were encoded together.
+    """
+    return hashlib.sha256(picture.detach().float().cpu().contiguous().numpy().tobytes()).hexdigest()[:16]
 
 
 def entry_key(*parts: str | int | float) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from palitra.conditions.prompt_syntax import parse_prompt
 from palitra.core.attention import AttentionTap
 from palitra.core.compose import check
 from palitra.core.condition import Condition
@@ -25,10 +26,11 @@ from palitra.guiders.cfg import Conditional
 from palitra.guiders.keep_outside import KeepOutside
 from palitra.guiders.source import PHOTO
 from palitra.models.text_to_image import TextToImage
-from palitra.recipes.editing.inversion_store import InversionStore, entry_key
+from palitra.recipes.editing.inversion_store import InversionStore, Tensors, entry_key
 from palitra.samplers.ddim import DDIM
 from palitra.samplers.inversion import Convention, ddim_inversion
 from palitra.spec.edit import EditParams
+from palitra.taps.prompt_tokens import PromptTokens, read_prompt
 
 PUBLISHED_SCALE = 7.5
 """The guidance scale of Stable Diffusion that the methods' papers state theirs for."""
@@ -111,18 +113,39 @@ class EditJob:
             entry_key("latents", photo, text, self.model.fingerprint, convention, *self.times)
             for photo, text in zip(self.photos, told, strict=True)
         ]
-        found = [self.store.get(key) for key in keys]
-        missing = [i for i, entry in enumerate(found) if entry is None]
-        if missing:
-            predictor = self.predictor([Conditional(condition.rows(missing))])
-            _, path = ddim_inversion(predictor, self.x0[missing], self.times, self.hooks, convention)
+
+        def make(rows: list[int]) -> list[Tensors]:
+            predictor = self.predictor([Conditional(condition.rows(rows))])
+            _, path = ddim_inversion(predictor, self.x0[rows], self.times, self.hooks, convention)
             self.cost.add(predictor)
-            stacked = torch.stack(path, 1)
-            for row, i in enumerate(missing):
-                found[i] = {"latents": stacked[row].cpu()}
-                self.store.put(keys[i], {"latents": stacked[row]})
-        rows = torch.stack([entry["latents"] for entry in found if entry is not None], 1)
+            return [{"latents": latents} for latents in torch.stack(path, 1)]
+
+        return self.by_step(self.kept(keys, make), "latents")
+
+    def kept(self, keys: Sequence[str], make: Callable[[list[int]], Sequence[Tensors]]) -> list[Tensors]:
+        """An entry of the store for every row; rows of one key share it.
+
+        make: asked once, with a row of every key that the store does not hold, for these rows' entries.
+        """
+        found = {key: self.store.get(key) for key in dict.fromkeys(keys)}
+        missing = [keys.index(key) for key, entry in found.items() if entry is None]
+        if missing:
+            for row, made in zip(missing, make(missing), strict=True):
+                found[keys[row]] = {name: value.cpu() for name, value in made.items()}
+                self.store.put(keys[row], made)
+        return [entry for key in keys if (entry := found[key]) is not None]
+
+    def by_step(self, entries: Sequence[Tensors], name: str) -> list[Tensor]:
+        """Tensors (T, …) of the rows' entries as a list over time of (B, …)."""
+        rows = torch.stack([entry[name] for entry in entries], 1)
         return list(rows.to(self.x0.device).unbind(0))
+
+    def words(self, words: str) -> PromptTokens:
+        """The tokens of one of the job's prompts, as it was encoded."""
+        tokenizer = self.model.tokenizer
+        assert self.target.text is not None
+        windows = self.target.text.shape[1] // int(tokenizer.model_max_length)
+        return read_prompt(tokenizer, [piece.text for piece in parse_prompt(words)], windows)
 
     def predictor(
         self,

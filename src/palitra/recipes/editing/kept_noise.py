@@ -11,7 +11,7 @@ from torch import Tensor
 from palitra.core.condition import Condition
 from palitra.core.progress import Hooks
 from palitra.core.rng import Noise
-from palitra.recipes.editing.inversion_store import entry_key
+from palitra.recipes.editing.inversion_store import Tensors, entry_key
 from palitra.recipes.editing.job import EditJob
 from palitra.samplers.independent_latents import AcrossTimes
 
@@ -51,25 +51,15 @@ def kept_noise(
         entry_key("kept noise", photo, text, seed, job.model.fingerprint, first, *told, *job.times)
         for photo, text, seed in zip(job.photos, words, job.noise.seeds, strict=True)
     ]
-    entries = {key: job.store.get(key) for key in keys}
-    # rows of one photo, seed and text share an entry
-    missing = [keys.index(key) for key, entry in entries.items() if entry is None]
-    if missing:
-        ask = AcrossTimes(job.model.denoiser, job.model.schedule, terms(missing))
+
+    def make(rows: list[int]) -> list[Tensors]:
+        ask = AcrossTimes(job.model.denoiser, job.model.schedule, terms(rows))
         # streams of their own, so that rows out of the store leave the others' noise as it is
-        noise = Noise([job.noise.seeds[i] for i in missing], job.noise.device)
-        latents, residues = invert(ask, job.x0[missing], job.times, noise, first, job.hooks)
+        noise = Noise([job.noise.seeds[i] for i in rows], job.noise.device)
+        found = invert(ask, job.x0[rows], job.times, noise, first, job.hooks)
         job.cost.calls, job.cost.samples = job.cost.calls + ask.calls, job.cost.samples + ask.samples
-        for row, i in enumerate(missing):
-            entry = {
-                "latents": torch.stack([x[row] for x in latents]).cpu(),
-                "residues": torch.stack([x[row] for x in residues]).cpu(),
-            }
-            job.store.put(keys[i], entry)
-            entries[keys[i]] = entry
-    rows = [kept for key in keys if (kept := entries[key]) is not None]
-    latents, residues = (
-        list(torch.stack([row[name] for row in rows], 1).to(job.x0.device).unbind(0))
-        for name in ("latents", "residues")
-    )
-    return latents, residues
+        latents, residues = (torch.stack(values, 1) for values in found)
+        return [{"latents": x, "residues": r} for x, r in zip(latents, residues, strict=True)]
+
+    entries = job.kept(keys, make)
+    return job.by_step(entries, "latents"), job.by_step(entries, "residues")

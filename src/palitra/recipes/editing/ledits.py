@@ -21,7 +21,6 @@ from palitra.guiders.semantic_guidance import (
 )
 from palitra.recipes.editing.job import EditJob
 from palitra.recipes.editing.kept_noise import kept_noise
-from palitra.recipes.editing.masactrl import tokens_of
 from palitra.samplers.sde_dpm_inversion import KeptNoiseDPMSolver, sde_dpm_inversion
 from palitra.taps.differing_words import differing_words
 from palitra.taps.word_alignment import at_positions
@@ -60,7 +59,7 @@ def concepts(job: EditJob) -> list[Concept]:
     new: list[tuple[int, ...]] = []
     lost: list[tuple[int, ...]] = []
     for source, target in zip(job.source_words, job.target_words, strict=True):
-        of = tokens_of(job, source), tokens_of(job, target)
+        of = job.words(source), job.words(target)
         gone, come = differing_words(*of) if not job.params.official else ((), of[1].positions)
         new.append(come)
         lost.append(gone)

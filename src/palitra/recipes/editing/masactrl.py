@@ -14,7 +14,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from palitra.conditions.prompt_syntax import parse_prompt
 from palitra.core.attention import AttentionTap
 from palitra.core.condition import Condition
 from palitra.core.guider import Guider
@@ -24,7 +23,6 @@ from palitra.guiders.cfg import ClassifierFree
 from palitra.guiders.source import PHOTO, Alongside, Watch
 from palitra.recipes.editing.job import EditJob
 from palitra.taps.masactrl import START, GivenMasks, Masks, MutualSelfAttention, mutual_sites
-from palitra.taps.prompt_tokens import PromptTokens, read_prompt
 from palitra.taps.word_alignment import at_positions, swapped_words
 from palitra.taps.word_maps import WordMaps, map_sites, word_masks
 
@@ -98,7 +96,7 @@ def swapped_word_maps(job: EditJob) -> WordMaps:
     old: list[Tensor] = []
     new: list[Tensor] = []
     for source, target in zip(job.source_words, job.target_words, strict=True):
-        pair = tokens_of(job, source), tokens_of(job, target)
+        pair = job.words(source), job.words(target)
         found = swapped_words(*pair)
         if found is None:
             job.notes.append(note("no_swapped_words", target=target))
@@ -108,11 +106,3 @@ def swapped_word_maps(job: EditJob) -> WordMaps:
     return WordMaps(
         map_sites(sites, job.x0.shape[-1]), {"source": torch.stack(old), "target": torch.stack(new)}
     )
-
-
-def tokens_of(job: EditJob, words: str) -> PromptTokens:
-    """The tokens of one of the job's prompts, as it was encoded."""
-    tokenizer = job.model.tokenizer
-    assert job.target.text is not None
-    windows = job.target.text.shape[1] // int(tokenizer.model_max_length)
-    return read_prompt(tokenizer, [piece.text for piece in parse_prompt(words)], windows)

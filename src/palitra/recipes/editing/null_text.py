@@ -56,24 +56,18 @@ def tuned(job: EditJob, path: list[Tensor], inner: int = INNER) -> tuple[list[Te
         entry_key("null text", photo, words, job.model.fingerprint, scale, inner, width, official, *job.times)
         for photo, words in zip(job.photos, job.source_words, strict=True)
     ]
-    found = {key: entry for key in dict.fromkeys(keys) if (entry := job.store.get(key)) is not None}
-    missing = [keys.index(key) for key in dict.fromkeys(keys) if key not in found]
     together = 1 if job.thrift else TOGETHER
-    for start in range(0, len(missing), together):
-        rows = missing[start : start + together]
-        found.update(_tune(job, path, rows, [keys[i] for i in rows], inner))
-    device = job.x0.device
-    embeddings, latents = (
-        list(torch.stack([found[key][name] for key in keys], 1).to(device).unbind(0))
-        for name in ("embeddings", "latents")
-    )
-    return embeddings, latents
+
+    def make(rows: list[int]) -> list[Tensors]:
+        parts = [rows[start : start + together] for start in range(0, len(rows), together)]
+        return [entry for part in parts for entry in _tune(job, path, part, inner)]
+
+    entries = job.kept(keys, make)
+    return job.by_step(entries, "embeddings"), job.by_step(entries, "latents")
 
 
-def _tune(
-    job: EditJob, path: list[Tensor], rows: list[int], keys: list[str], inner: int
-) -> dict[str, Tensors]:
-    """Entries of some rows, which the store keeps too."""
+def _tune(job: EditJob, path: list[Tensor], rows: list[int], inner: int) -> list[Tensors]:
+    """Entries of some rows."""
     optimisation = NullTextOptimisation(
         job.model.denoiser,
         job.model.schedule,
@@ -86,8 +80,5 @@ def _tune(
     made = optimisation.run([z[rows] for z in path], job.times, job.source.rows(rows), job.empty)
     job.cost.calls, job.cost.samples = job.cost.calls + made.calls, job.cost.samples + made.samples
     job.cost.backwards[""] += made.backwards
-    embeddings, latents = torch.stack(made.embeddings, 1).cpu(), torch.stack(made.latents, 1).cpu()
-    entries = {key: {"embeddings": embeddings[i], "latents": latents[i]} for i, key in enumerate(keys)}
-    for key, entry in entries.items():
-        job.store.put(key, entry)
-    return entries
+    embeddings, latents = torch.stack(made.embeddings, 1), torch.stack(made.latents, 1)
+    return [{"embeddings": e, "latents": z} for e, z in zip(embeddings, latents, strict=True)]

@@ -21,7 +21,6 @@ from palitra.core.guider import Guider
 from palitra.data.notes import note
 from palitra.guiders.local_blend import LocalBlend
 from palitra.recipes.editing.job import EditJob
-from palitra.recipes.editing.masactrl import tokens_of
 from palitra.taps.prompt_to_prompt import (
     CrossAttentionEdit,
     SelfAttentionReplacement,
@@ -83,7 +82,7 @@ def prompt_to_prompt(
     align = refinement if settings.way == "refine" else replacement
     found, gates, weights, old, new = [], [], [], [], []
     for words in zip(job.source_words, job.target_words, strict=True):
-        source, target = (tokens_of(job, w) for w in words)
+        source, target = (job.words(w) for w in words)
         found.append(align(source, target, job.params.official))
         gates.append(token_gates(target, count, cross))
         swapped = swapped_words(source, target) if job.params.preset == "local" else None

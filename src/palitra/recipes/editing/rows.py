@@ -95,6 +95,11 @@ def make_job(
     """Encode photos and words."""
     if params.method not in METHODS:
         raise ComposeError(f"`method` must be one of {', '.join(METHODS)}, got {params.method}")
+    if model.extra_channels and params.method != "instruct-pix2pix":
+        raise ComposeError(
+            f"`model` must have no extra input channels for the method {params.method}, "
+            f"{model.name} has {model.extra_channels}"
+        )
     pictures = torch.stack([row.picture for row in rows]).to(model.device)
     with torch.no_grad():
         x0 = model.autoencoder.encode(pictures * 2 - 1).float()
@@ -114,7 +119,7 @@ def make_job(
         empty=empty,
         source_words=[row.source for row in rows],
         target_words=[row.target for row in rows],
-        photos=[photo_key(latent) for latent in x0],
+        photos=[photo_key(row.picture) for row in rows],
         noise=Noise([row.seed for row in rows], model.device),
         store=store,
         mask=mask,
