@@ -9,10 +9,14 @@ from palitra.core.schedule import Schedule
 from palitra.core.tap import Record
 from palitra.errors import ComposeError
 from palitra.guiders.cfg import ClassifierFree, Conditional
+from palitra.guiders.guide_and_rescale import GuideAndRescale, GuideAndRescaleConfig
 from palitra.guiders.sketch import SketchGuidance
+from palitra.guiders.source import Watch
 from palitra.models.edge_predictor import EdgePredictor, EdgePredictorConfig
 from palitra.samplers.ddim import DDIM
-from tests.core.prototype_methods import EDICT, GuideAndRescale, LowPass, PromptToPrompt, Watch
+from palitra.samplers.edict import EDICT
+from palitra.taps.masactrl import MutualSelfAttention
+from tests.core.prototype_methods import LowPass
 from tests.core.toy import ToyDenoiser, latent, text
 
 SCHEDULE = Schedule.scaled_linear()
@@ -37,11 +41,13 @@ def refused(toy, guiders, sampler=DDIM_STEP, taps=(), tracks=None, count=None):
 
 
 def test_what_works_is_not_refused(toy):
-    check(toy, DDIM_STEP, [ClassifierFree(A, B, 3.0), sketch("mid.res")], [PromptToPrompt(torch.eye(5))])
+    editor = MutualSelfAttention(["up.1.self.attend"], readers=("target",))
+    check(toy, DDIM_STEP, [ClassifierFree(A, B, 3.0), sketch("mid.res")], [editor])
     check(toy, EDICT(SCHEDULE), [ClassifierFree(A, B, 3.0)])
     trajectory = {"photo": [latent(0)] * 11}
-    energy = GuideAndRescale(A, B, text(3), "photo", 1.0, 1.0)
-    check(toy, EDICT(SCHEDULE), [Conditional(energy.branches[3].condition), energy], (), trajectory, 10)
+    layers = ("up.1.self.attend",)
+    energy = GuideAndRescale(GuideAndRescaleConfig(1, 1, 1, 0.5, 0, 1, layers, "up.1.res", "mid.res"), A)
+    check(toy, EDICT(SCHEDULE), [ClassifierFree(A, B, 3.0), energy], (), trajectory, 10)
 
 
 def test_nobody_predicts(toy):
@@ -57,7 +63,7 @@ def test_one_branch_name_with_two_conditions(toy):
 
 
 def test_one_branch_name_on_two_tracks(toy):
-    said = refused(toy, [Conditional(A, "source"), Watch(A, "photo")], tracks={"photo": [latent(0)]})
+    said = refused(toy, [Conditional(A, "source"), Watch(A)], tracks={"photo": [latent(0)]})
     assert "Conditional and Watch both run a branch `source`" in said
 
 
@@ -83,7 +89,7 @@ def test_a_site_the_network_does_not_have(toy):
 
 
 def test_a_trajectory_that_is_missing_or_short(toy):
-    guiders = [Conditional(A), Watch(A, "photo")]
+    guiders = [Conditional(A), Watch(A)]
     said = refused(toy, guiders)
     assert "branch `source` reads the trajectory `photo`: invert a picture first" in said
     said = refused(toy, guiders, tracks={"photo": [latent(0)] * 3}, count=10)

@@ -12,19 +12,11 @@ from palitra.core.schedule import Schedule
 from palitra.core.tap import Bus, Record
 from palitra.guiders.cfg import ClassifierFree, Conditional
 from palitra.guiders.sketch import SketchGuidance
+from palitra.guiders.source import Watch
 from palitra.models.edge_predictor import EdgePredictor, EdgePredictorConfig
 from palitra.samplers.ddim import DDIM
-from tests.core.prototype_methods import (
-    EDICT,
-    GuideAndRescale,
-    IPAdapter,
-    LowPass,
-    MasaCtrl,
-    PlugAndPlay,
-    PromptToPrompt,
-    TwoDimensionalGuidance,
-    Watch,
-)
+from palitra.taps.masactrl import MutualSelfAttention
+from tests.core.prototype_methods import IPAdapter, LowPass, TwoDimensionalGuidance
 from tests.core.toy import ToyDenoiser, latent, silent_bus, text
 
 STEPS = 20
@@ -64,40 +56,6 @@ def test_guidance_batches_both_branches_in_one_call(toy):
     assert (predictor.calls, predictor.samples) == (STEPS, 2 * STEPS)
 
 
-def test_edict_inverts_exactly_where_ddim_does_not(toy):
-    photo = latent(9)
-
-    def error(sampler):
-        predictor = Predictor(toy, SCHEDULE, [ClassifierFree(TARGET, EMPTY, 3.0)])
-        noise, _ = invert(sampler, predictor, photo, TIMES)
-        back = sampler.image(sample(sampler, predictor, noise, TIMES))
-        return float((back - photo).norm() / photo.norm())
-
-    # rounding of float64 over 20 steps against an error of the method
-    assert error(EDICT(SCHEDULE)) < 1e-12
-    assert error(DDIM_STEP) > 1e-3
-
-
-TAPS = (PromptToPrompt(torch.eye(5, dtype=torch.float64)), MasaCtrl(), PlugAndPlay())
-named = pytest.mark.parametrize("tap", TAPS, ids=lambda tap: type(tap).__name__)
-
-
-@named
-def test_editor_changes_the_edit(toy, plain, inverted, tap):
-    noise, trajectory = inverted
-    guiders = [Conditional(TARGET), Watch(SOURCE, "photo")]
-    edited = run(toy, guiders, noise, [tap], {"photo": trajectory})
-    free = run(toy, guiders, noise, [], {"photo": trajectory})
-    assert (edited - free).norm() > 1e-3
-
-
-@named
-def test_editor_with_equal_prompts_is_the_identity(toy, inverted, tap):
-    noise, _ = inverted
-    alone = run(toy, [Conditional(SOURCE)], noise)
-    assert torch.allclose(run(toy, [Conditional(SOURCE), Watch(SOURCE)], noise, [tap]), alone, atol=1e-10)
-
-
 def test_ip_adapter_at_scale_0_is_the_identity_and_at_1_acts(toy, plain):
     blocks = ("down.0", "mid", "up.0", "up.1")
     projections = {f"{b}.cross": nn.Linear(6, 32).double().requires_grad_(False) for b in blocks}
@@ -108,27 +66,6 @@ def test_ip_adapter_at_scale_0_is_the_identity_and_at_1_acts(toy, plain):
 
     assert torch.allclose(adapted(0.0), plain, atol=1e-10)
     assert not torch.allclose(adapted(1.0), plain, atol=1e-3)
-
-
-def test_guide_and_rescale_holds_its_ratio_and_comes_nearer_the_source(toy, plain, inverted):
-    noise, trajectory = inverted
-    guider = GuideAndRescale(SOURCE, TARGET, EMPTY, "photo", 300.0, 50.0)
-    free = ClassifierFree(TARGET, EMPTY, 3.0)
-    guider.branches = tuple(b for b in guider.branches if b.name not in ("uncond", "target"))
-    predictor = Predictor(toy, SCHEDULE, [free, guider], (), {"photo": trajectory})
-    edited = sample(DDIM_STEP, predictor, noise, TIMES)
-    assert 0.33 - 1e-4 <= min(guider.ratios) <= max(guider.ratios) <= 3 + 1e-4
-    # references together, then a call for each of the two that are differentiated
-    assert predictor.calls == 3 * STEPS
-    assert (edited - plain).norm() < (run(toy, [free], noise) - plain).norm()
-
-
-def test_guide_and_rescale_of_weight_0_is_plain_guidance(toy, inverted):
-    noise, trajectory = inverted
-    guider = GuideAndRescale(SOURCE, TARGET, EMPTY, "photo", 0.0, 0.0, low=0.0)
-    free = ClassifierFree(TARGET, EMPTY, 3.0)
-    edited = run(toy, [free, guider], noise, (), {"photo": trajectory})
-    assert torch.allclose(edited, run(toy, [free], noise), atol=1e-9)
 
 
 def edge_predictor():
@@ -179,8 +116,9 @@ def test_nothing_is_left_on_the_model(toy, plain):
 def test_an_editor_and_sketch_guidance_work_together(toy, inverted):
     noise, trajectory = inverted
     sketch = SketchGuidance(edge_predictor(), torch.randn(1, 1, 8, 8), 1.0, 0.5)
-    guiders = [Conditional(TARGET), Watch(SOURCE, "photo"), sketch]
-    both = run(toy, guiders, noise, [TAPS[0]], {"photo": trajectory})
-    only = run(toy, guiders[:2], noise, [TAPS[0]], {"photo": trajectory})
+    guiders = [Conditional(TARGET), Watch(SOURCE), sketch]
+    editor = MutualSelfAttention(["up.0.self.attend", "up.1.self.attend"], readers=("target",))
+    both = run(toy, guiders, noise, [editor], {"photo": trajectory})
+    only = run(toy, guiders[:2], noise, [editor], {"photo": trajectory})
     assert torch.isfinite(both).all()
     assert not torch.allclose(both, only, atol=1e-3)
