@@ -189,7 +189,6 @@ PARTICIPANTS = Table(
     Column("number", Integer, primary_key=True),
     Column("hash", String(64), nullable=False),  # of the study and the session's token
     Column("joined_at", Float, nullable=False),
-    Column("finished_at", Float),
     UniqueConstraint("study", "hash", name="palitra_participants_once"),
 )
 

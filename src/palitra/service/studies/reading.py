@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine, func, select
 
 from palitra.service.studies.study import Study
-from palitra.service.tables import PARTICIPANTS, STUDY_ANSWERS, STUDY_TRIALS
+from palitra.service.tables import STUDY_ANSWERS, STUDY_TRIALS
 from palitra.study.answers import Answer
 from palitra.study.report import Report, make_report
 
@@ -32,9 +32,14 @@ def read_answers(engine: Engine, study: Study) -> list[Answer]:
 
 def count_finished(engine: Engine, study: Study) -> int:
     """How many participants came to the end."""
-    wanted = select(func.count()).where(
-        PARTICIPANTS.c.study == study.name, PARTICIPANTS.c.finished_at.is_not(None)
+    places = func.count(func.distinct(STUDY_ANSWERS.c.place))
+    ended = (
+        select(STUDY_ANSWERS.c.number)
+        .where(STUDY_ANSWERS.c.study == study.name)
+        .group_by(STUDY_ANSWERS.c.number)
+        .having(places == study.design.pairs + study.design.checks)
     )
+    wanted = select(func.count()).select_from(ended.subquery())
     with engine.connect() as connection:
         return int(connection.scalar(wanted) or 0)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from palitra.errors import ConflictError, InputError, NotFoundError
@@ -55,6 +55,7 @@ def join(engine: Engine, study: Study, who: str) -> int:
 
     Raises:
         ConflictError: the study is closed.
+        NotFoundError: it was removed meanwhile.
     """
     known = find_number(engine, study, who)
     if known is not None:
@@ -65,7 +66,10 @@ def join(engine: Engine, study: Study, who: str) -> int:
         with engine.begin() as connection:
             # the row's lock makes numbers gapless and different
             taken = update(STUDIES).where(STUDIES.c.name == study.name).values(joined=STUDIES.c.joined + 1)
-            number = int(connection.execute(taken.returning(STUDIES.c.joined)).scalar_one()) - 1
+            joined = connection.execute(taken.returning(STUDIES.c.joined)).scalar()
+            if joined is None:
+                raise _gone(study)
+            number = int(joined) - 1
             connection.execute(
                 insert(PARTICIPANTS).values(
                     study=study.name, number=number, hash=hashed, joined_at=time.time()
@@ -78,9 +82,9 @@ def join(engine: Engine, study: Study, who: str) -> int:
             connection.execute(insert(STUDY_TRIALS), trials)
     except IntegrityError:
         # another request of theirs was quicker
-        with engine.connect() as connection:
-            known = _number(connection, study, hashed)
-        assert known is not None
+        known = find_number(engine, study, who)
+        if known is None:
+            raise _gone(study) from None
         return known
     return number
 
@@ -125,10 +129,10 @@ def answer(engine: Engine, study: Study, number: int, place: int, choices: Mappi
     try:
         with engine.begin() as connection:
             connection.execute(insert(STUDY_ANSWERS), rows)
-            _note_the_end(connection, study, number, now)
     except IntegrityError:
         # the other click of two was quicker: fine when it said the same
-        assert _same(engine, study, number, place, choices)
+        if not _same(engine, study, number, place, choices):
+            raise _gone(study) from None
 
 
 def picture_blob(engine: Engine, study: str, picture: str) -> str:
@@ -157,6 +161,11 @@ def _same(engine: Engine, study: Study, number: int, place: int, choices: Mappin
     return bool(before)
 
 
+def _gone(study: Study) -> NotFoundError:
+    """It was removed while somebody took part."""
+    return NotFoundError(f"`study` must be the name of a study, got {study.name}")
+
+
 def _check_open(study: Study) -> None:
     if not study.is_open:
         raise ConflictError(f"`study` must be open, got {study.name}, which is closed")
@@ -181,10 +190,3 @@ def _pair(connection: Connection, study: Study, trial: Row[Any]) -> Pair:
     shown = {row.arm: row.id for row in connection.execute(wanted)}
     item = study.items[trial.item]
     return Pair(trial.place, item, shown[PHOTO], shown[trial.left], shown[trial.right])
-
-
-def _note_the_end(connection: Connection, study: Study, number: int, now: float) -> None:
-    done = connection.scalar(_of(study, number, select(func.count(func.distinct(STUDY_ANSWERS.c.place)))))
-    if done == study.design.pairs + study.design.checks:
-        theirs = (PARTICIPANTS.c.study == study.name) & (PARTICIPANTS.c.number == number)
-        connection.execute(update(PARTICIPANTS).where(theirs).values(finished_at=now))
