@@ -13,6 +13,7 @@ def folder(tmp_path):
     (tmp_path / "assets" / "a-1234.js").write_text("1")
     (tmp_path / "index.html").write_text("<p>page</p>")
     (tmp_path / "docs.html").write_text("<p>docs</p>")
+    (tmp_path / "study.html").write_text("<p>study</p>")
     return tmp_path
 
 
@@ -26,6 +27,7 @@ def test_assets_are_kept_and_pages_asked_for_again(folder):
     client = served(folder)
     assert client.get("/").text == "<p>page</p>"
     assert client.get("/docs").text == "<p>docs</p>"
+    assert client.get("/study/pilot").text == "<p>study</p>"
     assert client.get("/").headers["cache-control"] == "no-cache"
     assert "immutable" in client.get("/assets/a-1234.js").headers["cache-control"]
 

@@ -9,9 +9,13 @@ from palitra.service.api.app import create_app
 from palitra.service.jobs.pause import set_paused
 from palitra.service.keys import add_key, make_key
 from palitra.service.settings import Settings
+from palitra.service.studies.making import Terms, make_study
+from palitra.service.studies.study import list_studies
+from palitra.study.exhibits import find_show
 from tests.service.api.conftest import ended
 from tests.service.api.test_files import picture
 from tests.service.drawing import drawing
+from tests.study.runs import make_runs
 
 EXAMPLES = 12
 
@@ -32,6 +36,7 @@ def service(tmp_path_factory):
         trusted_hosts=("testserver",),
         rate=0,
         uploads_per_hour=0,
+        joins_per_hour=0,
         most_queued=10_000,
         most_queued_per_owner=10_000,
     )
@@ -74,7 +79,17 @@ def ids(service):
     job = ended(client, client.post("/v1/jobs", json=wish).json()["id"], 10)
     file = client.post("/v1/files", files={"file": ("a.png", picture())}).json()["id"]
     key, _ = add_key(app.state.service.engine, "bob")
-    return {"job": job["id"], "image": job["images"][0]["id"], "file": file, "key": key.id}
+    known = {"job": job["id"], "image": job["images"][0]["id"], "file": file, "key": key.id}
+    return {**known, **study_ids(app.state.service, client)}
+
+
+def study_ids(service, client):
+    """A study that was begun, and one of its pictures."""
+    if not list_studies(service.engine):
+        show = find_show(make_runs(service.settings.folder / "runs"))
+        make_study(service.engine, service.blobs, "pilot", show, Terms(pairs=3, checks=1))
+    begun = client.post("/v1/studies/pilot/participants")
+    return {"study": "pilot", "picture": (begun.json()["pair"] or {}).get("photo", "")}
 
 
 @pytest.mark.slow

@@ -41,6 +41,11 @@ def install(app: FastAPI, folder: Path = PAGE) -> None:
             """The API's page."""
             return FileResponse(folder / "docs.html", headers={"cache-control": "no-cache"})
 
+        @app.get("/study/{name}", include_in_schema=False)
+        def study(name: str) -> FileResponse:
+            """The page of a study, of whatever name: it asks the API whether there is one."""
+            return FileResponse(folder / "study.html", headers={"cache-control": "no-cache"})
+
         app.mount("/", PageFiles(directory=folder, html=True), name="page")
         return
 
