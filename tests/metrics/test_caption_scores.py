@@ -89,5 +89,5 @@ def test_clip_of_the_published_layout(tmp_path):
     score = score_captions(images, {"image 0": "a dog", "image 1": "a cat"}, network, SETTINGS)
     assert 0 <= score.value <= 100
     assert network.read(["a dog", "a"]).shape == (2, 8)
-    with pytest.raises(InputError, match="must be clip or eye for captions, got inception"):
+    with pytest.raises(InputError, match="must be clip, clip-b32 or eye for captions, got inception"):
         load_caption_network("inception")

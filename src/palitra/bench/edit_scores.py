@@ -20,7 +20,7 @@ from torch import Tensor
 from palitra.bench.edit_set import EditCase
 from palitra.data.images import to_tensor
 from palitra.errors import ModelNotFoundError
-from palitra.metrics.caption_scores import CaptionNetwork, load_caption_network
+from palitra.metrics.caption_scores import CLIPS, CaptionNetwork, load_caption_network
 from palitra.metrics.clip_score import clip_score
 from palitra.metrics.eye_distance import eye_distance, eye_tokens
 from palitra.metrics.lpips import SMALLEST, Lpips, load_lpips
@@ -40,7 +40,7 @@ class EditJudge:
 
     eye: Eye
     captions: CaptionNetwork
-    clip: CaptionNetwork | None = None
+    clips: tuple[CaptionNetwork, ...] = ()
     lpips: tuple[Lpips, ...] = ()
     structure: dict[str, Tokens] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -56,8 +56,8 @@ class EditJudge:
             "structure@eye": float(structure_distance(eye_tokens(self.eye, x), eye_tokens(self.eye, y))),
             **_pixels(x, y),
         }
-        if self.clip is not None:
-            values["clip"] = self._words(self.clip, y, case.target)
+        for clip in self.clips:
+            values[clip.name] = self._words(clip, y, case.target)
         for network in self.lpips:
             values[f"lpips-{network.net}"] = _lpips(network, x, y)
         for name, tokens in self.structure.items():
@@ -86,19 +86,20 @@ class EditJudge:
 def load_judge(device: torch.device | str = "cpu") -> EditJudge:
     """eye, and every published network whose weights are on this machine."""
     notes: list[str] = []
-    clip: CaptionNetwork | None = None
+    clips: list[CaptionNetwork] = []
     nets: list[Lpips] = []
     structure: dict[str, Tokens] = {}
-    with _noted(notes):
-        clip = load_caption_network("clip", None, device)
+    for name in CLIPS:
+        with _noted(notes):
+            clips.append(load_caption_network(name, None, device))
     for net in SMALLEST:
         with _noted(notes):
             nets.append(load_lpips(located(f"lpips-{net}", field="lpips"), net, device))
-    for name, quirk in (("structure", False), ("structure (as PIE-Bench)", True)):
+    for title, quirk in (("structure", False), ("structure (as PIE-Bench)", True)):
         with _noted(notes):
-            structure[name] = dino_keys(None, device, quirk)
+            structure[title] = dino_keys(None, device, quirk)
     eye, captions = load_eye(device=device), load_caption_network("eye", None, device)
-    return EditJudge(eye, captions, clip, tuple(nets), structure, tuple(dict.fromkeys(notes)))
+    return EditJudge(eye, captions, tuple(clips), tuple(nets), structure, tuple(dict.fromkeys(notes)))
 
 
 @contextmanager

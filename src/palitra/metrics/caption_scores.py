@@ -26,6 +26,9 @@ from palitra.models.clip_text import load_tokenizer
 from palitra.models.eye import FOLDER, load_eye
 from palitra.models.metric_weights_files import located
 
+CLIPS = ("clip", "clip-b32")
+"""ViT-L/14, and the smaller ViT-B/32; they give other numbers."""
+
 
 @dataclass(frozen=True, eq=False)
 class CaptionNetwork:
@@ -41,24 +44,24 @@ class CaptionNetwork:
 def load_caption_network(
     name: str, weights: Path | None = None, device: torch.device | str = "cpu"
 ) -> CaptionNetwork:
-    """The network called clip (a transformers folder with its tokenizer), or eye.
+    """The network called clip or clip-b32 (transformers folders with their tokenizers), or eye.
 
     Raises:
         InputError: another name.
         ModelNotFoundError: the files are not here.
         WeightsError: the files are damaged or of another layout.
     """
-    if name == "clip":
-        return _clip(weights, torch.device(device))
+    if name in CLIPS:
+        return _clip(name, weights, torch.device(device))
     if name != "eye":
-        raise InputError(f"`extractor` must be clip or eye for captions, got {name}")
+        raise InputError(f"`extractor` must be {', '.join(CLIPS)} or eye for captions, got {name}")
     extractor = load_extractor("eye", weights, device)
     eye = load_eye(weights or FOLDER, device)
     return CaptionNetwork("eye", extractor.weights, extractor.size, lambda x: eye.see(x).caption, eye.read)
 
 
-def _clip(weights: Path | None, device: torch.device) -> CaptionNetwork:
-    path = located("clip", weights)
+def _clip(name: str, weights: Path | None, device: torch.device) -> CaptionNetwork:
+    path = located(name, weights)
     from transformers import CLIPModel
 
     clip: Any = from_folder(CLIPModel, path).to(device).eval().requires_grad_(False)
@@ -68,7 +71,7 @@ def _clip(weights: Path | None, device: torch.device) -> CaptionNetwork:
     def see(pixels: Tensor) -> Tensor:
         return clip.visual_projection(clip.vision_model(pixel_values=pixels).pooler_output)
 
-    extractor = normalised("clip", path, size, device, see)
+    extractor = normalised(name, path, size, device, see)
 
     def read(texts: Sequence[str]) -> Tensor:
         tokens = tokenizer(list(texts), padding=True, truncation=True, return_tensors="pt").to(device)
@@ -76,7 +79,7 @@ def _clip(weights: Path | None, device: torch.device) -> CaptionNetwork:
             pooled = clip.text_model(input_ids=tokens.input_ids, attention_mask=tokens.attention_mask)
             return clip.text_projection(pooled.pooler_output)
 
-    return CaptionNetwork("clip", extractor.weights, size, lambda x: extractor(x).features, read)
+    return CaptionNetwork(name, extractor.weights, size, lambda x: extractor(x).features, read)
 
 
 def read_captions(images: ImageSet, table: Path | None = None) -> dict[str, str]:

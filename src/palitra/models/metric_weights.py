@@ -190,6 +190,14 @@ METRIC_WEIGHTS = (
         ),
         folder=True,
     ),
+    MetricWeights(
+        "clip-b32",
+        "CLIP ViT-B/32",
+        "MIT",
+        605,
+        "the hub repository openai/clip-vit-base-patch32",
+        folder=True,
+    ),
 )
 NAMES = tuple(weights.name for weights in METRIC_WEIGHTS)
 

@@ -13,7 +13,7 @@ from palitra.core.progress import Hooks
 from palitra.data.images import to_image, to_tensor
 from palitra.data.notes import Note, note
 from palitra.data.photo_frame import PhotoFrame
-from palitra.errors import ImageError
+from palitra.errors import ImageError, OutOfMemoryError
 from palitra.models.text_to_image import TextToImage
 from palitra.recipes.editing.automatic_strength import STEPS_SHARE, choose_strength
 from palitra.recipes.editing.inversion_store import InversionStore, photo_key
@@ -63,9 +63,17 @@ def edit(
     pictures: list[Picture] = []
     rows = [EditRow(picture, params.source, w, seed, allowed) for w in params.wishes() for seed in seeds]
     cost, notes = Cost(), told
-    for start in range(0, len(rows), LARGEST_BATCH):
-        batch = rows[start : start + LARGEST_BATCH]
-        images, job = edit_rows(model, params, batch, store, hooks)
+    start, size = 0, LARGEST_BATCH
+    while start < len(rows):
+        batch = rows[start : start + size]
+        try:
+            images, job = edit_rows(model, params, batch, store, hooks)
+        except OutOfMemoryError:
+            if len(batch) == 1:
+                raise
+            size = len(batch) // 2
+            continue
+        start += len(batch)
         cost.calls, cost.samples = cost.calls + job.cost.calls, cost.samples + job.cost.samples
         cost.backwards.update(job.cost.backwards)
         notes += [n for n in job.notes if n not in notes]

@@ -43,7 +43,12 @@ def edit_rows(
     store: InversionStore,
     hooks: Hooks | None = None,
 ) -> tuple[Tensor, EditJob]:
-    """A batch of different edits by one method: images (B, 3, S, S) in [0, 1], and the job with its cost."""
+    """A batch of different edits by one method: images (B, 3, S, S) in [0, 1], and the job with its cost.
+
+    Raises:
+        OutOfMemoryError: it does not fit. Only for a single edit are thriftier ways tried first: with more,
+            fewer at once are the better way.
+    """
     job = make_job(model, params, rows, store, hooks)
     if params.keep:
         found = keep_mask(job)
@@ -79,7 +84,7 @@ def _within_memory(job: EditJob) -> Tensor:
             with memory_words():
                 return METHODS[job.params.method](job)
         except OutOfMemoryError:
-            if job.thrift == len(ways):
+            if job.thrift == len(ways) or len(job.photos) > 1:
                 raise
             job.notes[:] = [note(ways[job.thrift])]
             job.thrift += 1
