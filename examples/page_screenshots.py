@@ -58,6 +58,30 @@ def draw(page: Page, example: str, words: str) -> None:
     page.locator("img.preview").wait_for(timeout=60_000)
 
 
+def edit(page: Page, example: str, words: str, wishes: str) -> None:
+    """Draw an example, then edit its picture: where it stands may change, by several wishes."""
+    page.get_by_role("radio", name="Sketch").check()
+    page.get_by_label("Pictures").fill("1")
+    draw(page, example, words)
+    page.locator("img.picture").wait_for(timeout=120_000)
+    page.get_by_role("button", name="Edit this").click()
+    page.get_by_role("textbox", name="What it should become").fill(wishes)
+    page.get_by_role("slider", name="Strength").fill("0.8")
+    page.get_by_role("slider", name="Width of the brush").fill("0.04")
+    box = page.locator(".page-touch").bounding_box()
+    assert box is not None
+    for i in range(13):
+        x, y = (0.12, 0.86)[i % 2], 0.14 + 0.06 * i
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=6)
+        if i == 0:
+            page.mouse.down()
+    page.mouse.up()
+    page.get_by_role("button", name="Change it").click()
+    page.locator(".side-by-side").wait_for(timeout=300_000)
+    page.locator(".result .state", has_text="Done").wait_for(timeout=300_000)
+    page.get_by_role("slider", name="How much of the photo shows").fill("50")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "docs" / "page")
@@ -102,6 +126,10 @@ def main() -> None:
         shoot(page, "gallery")
         page.locator(".gallery-grid button").first.click()
         shoot(page, "picture")
+        page.keyboard.press("Escape")
+        page.get_by_role("link", name="Create").click()
+        edit(page, "House", "a photo of a house", "a painting of a house\na photo of an elephant")
+        shoot(page, "edit")
         phone = browser.new_context(
             **playwright.devices["Pixel 7"],
             locale="ru-RU",
