@@ -30,7 +30,9 @@ def make(
     ] = None,
     pairs: Annotated[int, typer.Option(help="Pairs of one participant, 1 to 200.")] = 30,
     checks: Annotated[int, typer.Option(help="Checks of attention among them, 0 to 20.")] = 4,
-    allowed: Annotated[int, typer.Option(help="Checks that may be failed.")] = 1,
+    allowed: Annotated[
+        int | None, typer.Option(help="Checks that may be failed; else a quarter of them.")
+    ] = None,
     against: Annotated[str | None, typer.Option(help="Compare this arm with every other, not all.")] = None,
     title: Annotated[str, typer.Option(help="Shown on the page; must not tell the arms.")] = "",
     equal: Annotated[bool, typer.Option("--equal", help="Let people answer: about the same.")] = False,

@@ -93,7 +93,7 @@ class Rates:
                 detail = f"`uploads` must be at most {self.uploads} an hour, got more: wait {{}} s"
                 await _refuse(scope, receive, send, files, detail)
                 return
-        if self._joins and scope["method"] == "POST" and JOIN.fullmatch(scope["path"]):
+        if self._joins is not None and scope["method"] == "POST" and JOIN.fullmatch(scope["path"]):
             # by the address alone: who drops the cookie is somebody else, and would answer again
             join = self._joins.take(_address(scope))
             if join.wait_s:

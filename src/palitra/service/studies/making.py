@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from palitra.errors import ConflictError, InputError, NotFoundError
+from palitra.errors import ConflictError, InputError, NotFoundError, check_range
 from palitra.service.files.blobs import BlobStore, name_of
 from palitra.service.files.naming import drop_unnamed, lock_names
 from palitra.service.studies.study import PHOTO
@@ -28,12 +28,15 @@ CHUNK: Final = 20
 
 @dataclass(frozen=True)
 class Terms:
-    """What the operator chose beside arms and items. seed: None draws one."""
+    """What the operator chose beside arms and items.
+
+    allowed: checks that may be failed, None is a quarter of them; seed: None draws one.
+    """
 
     title: str = ""
     pairs: int = 30
     checks: int = 4
-    allowed: int = 1
+    allowed: int | None = None
     against: str | None = None
     equal: bool = False
     members: bool = False
@@ -93,8 +96,8 @@ def _row(name: str, show: Show, terms: Terms) -> dict[str, Any]:
         raise InputError(f"`title` must have at most 200 characters, got {len(terms.title)}")
     if terms.against is not None and terms.against not in show.arms:
         raise InputError(f"`against` must be one of {', '.join(show.arms)}, got {terms.against}")
-    if not 0 <= terms.allowed <= terms.checks:
-        raise InputError(f"`allowed` must be in [0, {terms.checks}], got {terms.allowed}")
+    allowed = terms.checks // 4 if terms.allowed is None else terms.allowed
+    check_range("allowed", allowed, 0, max(0, terms.checks - 1))
     seed = secrets.randbits(31) if terms.seed is None else terms.seed
     if not 0 <= seed < 2**31:
         raise InputError(f"`seed` must be in [0, {2**31 - 1}], got {seed}")
@@ -112,7 +115,7 @@ def _row(name: str, show: Show, terms: Terms) -> dict[str, Any]:
         "items": items,
         "pairs": design.pairs,
         "checks": design.checks,
-        "allowed": terms.allowed,
+        "allowed": allowed,
         "against": design.against,
         "seed": seed,
         "equal": terms.equal,
