@@ -177,3 +177,24 @@ def test_photos_of_people_go_with_a_word_of_consent(url):
         job = client.submit(NAME, "a person", inputs={"photo": file}, consent=True, steps=2)
         assert client.wait(job.id).raw["consent"] is True
         assert asyncio.run(later(picture())).raw["consent"] is True
+
+
+def test_photos_are_edited_by_both_clients(url, tmp_path):
+    async def later():
+        async with AsyncClient(url) as client:
+            job = await client.edit(tmp_path / "p.png", ["a cat", "a\nfox"], source="a dog", mask=picture())
+            return await client.wait(job.id)
+
+    (tmp_path / "p.png").write_bytes(picture())
+    with Client(url) as client:
+        one = client.wait(client.edit(picture(), "a cat\na horse", strength=0.7, seed=4).id)
+        files = client.save(one, tmp_path / "out")
+        with pytest.raises(ApiError) as refused:
+            client.edit(picture(), "a woman")
+        assert refused.value.code == "consent_needed"
+        assert client.edit(picture(), "a woman", consent=True).raw["consent"] is True
+    assert [(i.name, i.seed) for i in one.images] == [("a cat", 4), ("a horse", 4)]
+    assert len({f.name for f in files}) == 2
+    other = asyncio.run(later())
+    assert [i.name for i in other.images] == ["a cat", "a fox"]
+    assert set(other.raw["inputs"]) == {"photo", "mask"}
