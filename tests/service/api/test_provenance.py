@@ -74,6 +74,20 @@ def test_a_sketch_is_named_as_source_and_not_shown(signer):
     )
 
 
+def test_an_edit_is_its_photo_changed_by_a_model(signer):
+    from c2pa import Reader
+
+    made = signer.sign(encoded(), "image/png", "a cat", encoded(size=(32, 32)), edited=True)
+    told = read_manifest(made, "image/png")
+    assert (told["state"], told["made_by_a_model"]) == ("Valid", True)
+    with Reader("image/png", io.BytesIO(made)) as reader:
+        manifest = reader.get_active_manifest()
+    assert [source["relationship"] for source in manifest["ingredients"]] == ["parentOf"]
+    actions = manifest["assertions"][0]["data"]["actions"]
+    assert [action["action"] for action in actions] == ["c2pa.opened", "c2pa.edited"]
+    assert actions[1]["digitalSourceType"].endswith("/compositeWithTrainedAlgorithmicMedia")
+
+
 def test_the_pair_for_tests_is_made_once_and_its_key_is_private(tmp_path):
     first = Credentials.for_tests(tmp_path)
     assert Credentials.for_tests(tmp_path) == first

@@ -65,20 +65,24 @@ def signed(service: Service, data: bytes, media_type: str, picture: str, job: st
     """The bytes that leave the service: with a manifest where the operator wants one."""
     if service.provenance is None:
         return data
-    return service.provenance.sign(data, media_type, picture, _source(service, job))
+    source, edited = _source(service, job)
+    return service.provenance.sign(data, media_type, picture, source, edited)
 
 
-def _source(service: Service, job: str) -> bytes | None:
-    """The picture that a job drew from; None for words alone, and where it was deleted since."""
+def _source(service: Service, job: str) -> tuple[bytes | None, bool]:
+    """The picture that a job drew from, and whether it is a photo that was edited.
+
+    None for words alone, and where it was deleted since.
+    """
     with service.engine.connect() as connection:
         inputs = connection.scalar(select(JOBS.c.inputs).where(JOBS.c.id == job)) or {}
     drawn_from = inputs.get("sketch") or inputs.get("photo")
     if drawn_from is None:
-        return None
+        return None, False
     try:
-        return service.blobs.get(drawn_from)
+        return service.blobs.get(drawn_from), "photo" in inputs
     except NotFoundError:
-        return None
+        return None, False
 
 
 def _media_type(data: bytes) -> str:

@@ -78,9 +78,12 @@ class Provenance:
             return cls(Credentials.for_tests(settings.folder / "c2pa"))
         return cls(Credentials.read(settings.c2pa_certificate, settings.c2pa_key))
 
-    def sign(self, data: bytes, media_type: str, title: str, source: bytes | None = None) -> bytes:
+    def sign(
+        self, data: bytes, media_type: str, title: str, source: bytes | None = None, edited: bool = False
+    ) -> bytes:
         """The same picture with a manifest: made by a model, from `source` (a PNG) where there was one.
 
+        edited: the picture is the source, changed by a model, and not a new one made after it.
         Pixels and other metadata stay as they are. Cost: some milliseconds.
         """
         from c2pa import Builder, C2paSignerInfo, Context, Signer
@@ -88,7 +91,7 @@ class Provenance:
         wanted = self.credentials
         info = C2paSignerInfo(wanted.algorithm, wanted.chain, wanted.key, None)
         out = io.BytesIO()
-        manifest = _manifest(title, source is not None)
+        manifest = _manifest(title, source is not None, edited)
         # no thumbnails: they would make a picture four times larger, and show what somebody handed in
         with (
             Context.from_dict({"builder": {"thumbnail": {"enabled": False}}}) as context,
@@ -96,7 +99,8 @@ class Provenance:
             Builder(manifest, context) as builder,
         ):
             if source is not None:
-                part = {"title": "input.png", "format": "image/png", "relationship": "inputTo"}
+                relationship = "parentOf" if edited else "inputTo"
+                part = {"title": "input.png", "format": "image/png", "relationship": relationship}
                 part["instance_id"] = _SOURCE
                 builder.add_ingredient(json.dumps(part), "image/png", io.BytesIO(source))
             builder.sign(signer, media_type, io.BytesIO(data), out)
@@ -162,18 +166,23 @@ def read_manifest(data: bytes, media_type: str, anchors: str | None = None) -> d
 _SOURCE = "xmp:iid:palitra-input"
 
 
-def _manifest(title: str, from_a_picture: bool) -> dict[str, Any]:
+def _manifest(title: str, from_a_picture: bool, edited: bool) -> dict[str, Any]:
     made: dict[str, Any] = {
-        "action": "c2pa.created",
+        "action": "c2pa.edited" if edited else "c2pa.created",
         "digitalSourceType": FROM_A_PICTURE if from_a_picture else FROM_WORDS,
         "softwareAgent": {"name": "palitra", "version": __version__},
     }
+    actions = [made]
     if from_a_picture:
-        made["parameters"] = {"ingredientIds": [_SOURCE]}
+        source = {"parameters": {"ingredientIds": [_SOURCE]}}
+        if edited:
+            actions = [{"action": "c2pa.opened", **source}, made]
+        else:
+            made |= source
     return {
         "claim_generator_info": [{"name": "palitra", "version": __version__}],
         "title": title,
-        "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [made]}}],
+        "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": actions}}],
     }
 
 
