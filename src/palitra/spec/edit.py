@@ -289,8 +289,8 @@ class EditParams(RecipeParams):
         return self.n * len(self.wishes()) * self.steps
 
     def pace(self) -> str:
-        """Method, kind of edit and steps."""
-        return f"{self.method}/{self.preset}/{self.steps}"
+        """Method, kind of edit, steps, and whether a strength is looked for first."""
+        return f"{self.method}/{self.preset}/{self.steps}{'/auto' * self.auto_strength}"
 
     def wish(self) -> str:
         """From what to what."""
