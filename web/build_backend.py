@@ -22,7 +22,7 @@ WEB = Path(__file__).parent
 PAGE = WEB.parent / "src" / "palitra" / "service" / "page"
 STAMP = PAGE / "sources.sha256"
 NODE = (20, 19)
-PARTS = ("index.html", "docs.html", "package-lock.json", "vite.config.ts", "src", "public")
+PARTS = ("index.html", "docs.html", "study.html", "package-lock.json", "vite.config.ts", "src", "public")
 
 
 def wanted() -> bool:

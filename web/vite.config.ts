@@ -11,7 +11,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     reportCompressedSize: false,
     chunkSizeWarningLimit: 2000,
-    rolldownOptions: { input: ["index.html", "docs.html"] },
+    rolldownOptions: { input: ["index.html", "docs.html", "study.html"] },
   },
   server: { proxy: { "/v1": api, "/docs": api, "/openapi.json": api } },
   test: { include: ["src/**/*.test.ts"] },

@@ -37,7 +37,7 @@ export function speak(chosen: Language): void {
   language = chosen;
 }
 
-async function call<T>(
+export async function call<T>(
   method: string,
   path: string,
   body?: unknown,
