@@ -104,19 +104,8 @@ async def _subject(press: Press) -> str | None:
     if recipe is None or recipe.subject is None:
         return say(press.language, "no_recipe")
     dials = press.memory.person(press.button.person).dials.get(recipe.name, {})
-    press.tracker.accept(
-        Wish(
-            origin=f"b:{press.query.id}",
-            chat=press.button.chat,
-            person=press.button.person,
-            answers=press.message.message_id,
-            language=press.language,
-            recipe=recipe.name,
-            prompt="",
-            fields={**recipe.fields(dials, presets), recipe.subject: press.data["value"]},
-            inputs={},
-        )
-    )
+    fields = {**recipe.fields(dials, presets), recipe.subject: press.data["value"]}
+    _accept(press, recipe.name, "", fields, {})
     return None
 
 
@@ -208,6 +197,15 @@ async def _redo(press: Press, **changed: Any) -> None:
         changed |= {"n": 1, **({"target": shown.name} if shown and shown.name else {})}
     elif prompt is None:  # a sheet: its number of pictures is part of what was asked for
         changed["n"] = job.raw["params"]["n"]
+    inputs = {name: {"file": file} for name, file in job.raw["inputs"].items()}
+    fields = {**_kept(job), **agreed, **changed}
+    _accept(press, str(job.raw["recipe"]), str(prompt or ""), fields, inputs)
+
+
+def _accept(
+    press: Press, recipe: str, prompt: str, fields: dict[str, Any], inputs: dict[str, dict[str, str]]
+) -> None:
+    """Hand in a wish of whoever pressed; pressing twice is one wish."""
     press.tracker.accept(
         Wish(
             origin=f"b:{press.query.id}",
@@ -215,10 +213,10 @@ async def _redo(press: Press, **changed: Any) -> None:
             person=press.button.person,
             answers=press.message.message_id,
             language=press.language,
-            recipe=str(job.raw["recipe"]),
-            prompt=str(prompt or ""),
-            fields={**_kept(job), **agreed, **changed},
-            inputs={name: {"file": file} for name, file in job.raw["inputs"].items()},
+            recipe=recipe,
+            prompt=prompt,
+            fields=fields,
+            inputs=inputs,
         )
     )
 

@@ -1,7 +1,8 @@
 """A cheap distance between real and generated pictures, to choose the best checkpoint by while training.
 
 It is the Fréchet distance of features of a small convolutional network with fixed random weights. It says
-which of two checkpoints of one run is nearer; it is no FID and is not comparable to one.
+which of two checkpoints of one run is nearer; it is no FID and is not comparable to one. Its algebra is its
+own because training needs torch alone; that of `palitra.metrics.frechet` leans on scipy.
 """
 
 from __future__ import annotations
