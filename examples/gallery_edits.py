@@ -2,7 +2,7 @@
 
     python examples/gallery_edits.py [OUT]
 
-The photo is drawn by the embedded model itself, so that nobody's picture is shown.
+The photo is drawn by the embedded model itself from a sketch, so that nobody's picture is shown.
 """
 
 import sys
@@ -14,12 +14,14 @@ from palitra.data.sheets import contact_sheet
 from palitra.errors import InputError
 from palitra.recipes.editing.methods import METHODS
 
-THING, SEED = "house", 11
+THING, SEED = "house", 1
+SKETCHES = Path(__file__).parent / "sketches"
 
 
 def main(out: Path) -> None:
     studio = palitra.load("mini")
-    photo = studio.text(f"a photo of a {THING}", seed=SEED).pictures[0].image
+    drawn = studio.prepare(SKETCHES / f"{THING}.png")
+    photo = studio.sketch(drawn, f"a photo of a {THING}", fidelity=0.8, seed=SEED).pictures[0].image
     images, captions = [photo], ["photo"]
     with TemporaryDirectory() as folder:
         file = Path(folder) / "photo.png"
