@@ -12,7 +12,7 @@ from tests.study.runs import make_runs
 from tests.web.conftest import Running
 from tests.web.test_faces import violations
 
-NAMES = ("clicks", "keys", "doubles", "equal", "phone", "closing", "offline", "faces")
+NAMES = ("clicks", "keys", "doubles", "equal", "phone", "closing", "offline", "faces", "link")
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +164,22 @@ def test_a_phone_shows_the_pair_without_moving_sideways(visit, device):
         box = button.bounding_box()
         assert box["height"] >= 44
         assert box["x"] + box["width"] <= width
+
+
+def test_who_comes_back_by_a_link_on_another_site_goes_on(visit, engine, studies):
+    """Their cookie is not sent along with such a click, and must not be replaced."""
+    page = visit("link")
+    page.get_by_role("button", name="Begin").click()
+    awake(page, 0)
+    page.keyboard.press("1")
+    page.keyboard.press("1")
+    awake(page, 1)
+    page.goto(studies.url.replace("127.0.0.1", "localhost") + "/study/link")
+    page.get_by_role("button", name="Begin").wait_for()
+    page.evaluate("address => { location.href = address }", f"{studies.url}/study/link")
+    page.get_by_role("button", name="Go on").click()
+    awake(page, 1)
+    assert find_study(engine, "link").joined == 1
 
 
 def test_closed_unknown_and_offline_are_said(visit, engine, studies):

@@ -24,6 +24,12 @@ def test_a_session_is_given_once_and_its_token_is_kept_nowhere(client, app):
     assert not [p for p in kept if token in p.read_bytes()]
 
 
+@pytest.mark.parametrize("path", ["/study/pilot", "/assets/a.js", "/palitra.svg"])
+def test_no_session_begins_with_the_page_of_a_study_and_with_files(client, path):
+    assert "set-cookie" not in client.get(path).headers
+    assert "set-cookie" in client.get("/v1/studies/pilot").headers
+
+
 def routes(app):
     for path, methods in app.openapi()["paths"].items():
         for method in methods:

@@ -23,6 +23,9 @@ from palitra.service.settings import Settings
 
 COOKIE: Final = "palitra_session"
 SAFE: Final = ("GET", "HEAD", "OPTIONS")
+COOKIELESS: Final = ("/study/", "/assets/", "/palitra.svg")
+"""No session begins here. A click on another site does not send a strict cookie along, so who comes back to a
+study by a link would lose theirs; its page's first call begins one, and its files must not begin another."""
 HEADERS: Final = {
     "content-security-policy": "default-src 'self'; img-src 'self' blob: data:; style-src 'self'; "
     "script-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
@@ -141,7 +144,7 @@ class _Passing:
         state = self._scope["state"]
         headers["x-request-id"] = state["request"]
         given = any(each.startswith(f"{COOKIE}=") for each in headers.getlist("set-cookie"))
-        if state["fresh"] and not given:
+        if state["fresh"] and not given and not self._scope["path"].startswith(COOKIELESS):
             headers.append("set-cookie", session_cookie(state["session"], self._scope["scheme"]))
 
 
