@@ -3,12 +3,12 @@
     python benchmarks/guide_and_rescale.py [--size 512] [--steps 5] [--preset local] [--arms released,ours]
 
 "released" is written from the description of the released code: float32, an inversion, then in every step
-four passes of one sample each (no words, photo, photo's words on the edit, wish), whole attention maps in each
-of them, the third with a graph, and the gradient while guidance lasts. It is spared that code's graph of the
-fourth pass, which nothing reads in the local preset: with it the network would not fit into 24 GB. "ours" is
-what `palitra edit` runs; "ours checkpointed" the same with gradients piece by piece, "ours bf16" with a network
-in half precision. Each arm is a process of its own: seconds, and the peak of its memory above the weights.
-Latents of all arms are compared with the first's.
+four passes of one sample each (no words, photo, photo's words on the edit, wish), whole attention maps in
+each of them, the third with a graph, and the gradient while guidance lasts. It is spared that code's graph of
+the fourth pass, which nothing reads in the local preset: with it the network would not fit into 24 GB. "ours"
+is what `palitra edit` runs; "ours checkpointed" the same with gradients piece by piece, "ours bf16" with a
+network in half precision. Each arm is a process of its own: seconds, and the peak of its memory above the
+weights. Latents of all arms are compared with the first's.
 """
 
 from __future__ import annotations
