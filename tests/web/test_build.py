@@ -21,9 +21,10 @@ def test_the_pages_own_checks_pass(check):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_page_has_no_inline_script_or_style():
+@pytest.mark.parametrize("name", ["index.html", "study.html"])
+def test_the_page_has_no_inline_script_or_style(name):
     if not (PAGE / "index.html").is_file():
         pytest.skip("the page was not built: install the package anew")
-    html = (PAGE / "index.html").read_text(encoding="utf-8")
+    html = (PAGE / name).read_text(encoding="utf-8")
     assert "<style" not in html
     assert html.count("<script") == html.count('<script type="module" crossorigin src="/assets/')
