@@ -59,7 +59,7 @@ export function StudyPage({ name }: { name: string }) {
     <>
       <header className="study-top">
         <a className="brand" href="/">
-          <img src="/palitra.svg" alt="" width={28} height={28} /> palitra
+          <img className="study-logo" src="/palitra.svg" alt="" width={28} height={28} /> palitra
         </a>
         {turn && stage === "pair" && (
           <div className="how-far">
