@@ -96,6 +96,12 @@ def test_fewer_pairs_than_asked_for_are_told(palitra, runs, tmp_path):
     assert "left out, since not every arm, photo and wish is there: b" in made.stderr
 
 
+def test_without_matplotlib_a_plot_is_refused_in_a_sentence(palitra, monkeypatch):
+    monkeypatch.setattr("palitra.cli.study.find_spec", lambda name: None)
+    with pytest.raises(InputError, match="`plot` needs matplotlib"):
+        palitra("report", "pilot", "--plot", "p.png")
+
+
 def test_bad_words_are_sentences(palitra, runs):
     with pytest.raises(InputError, match="`against` must be one of ours, theirs, third, got nobody"):
         palitra("make", "pilot", *runs, "--against", "nobody")

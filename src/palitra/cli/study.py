@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -116,6 +117,8 @@ def report(
     """Shares of preference with Wilson intervals and a Bradley-Terry ranking, for each question."""
     if not 1 <= resamples <= 100_000:
         raise InputError(f"`resamples` must be in [1, 100000], got {resamples}")
+    if plot is not None and find_spec("matplotlib") is None:
+        raise InputError("`plot` needs matplotlib, which is not installed: pip install 'palitra[train]'")
     settle(folder=folder, db=db)
     from palitra.service.settings import Settings
     from palitra.service.studies.desk import StudyDesk
