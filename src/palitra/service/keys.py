@@ -24,10 +24,6 @@ _AGENT = re.compile(r"[a-z0-9-]{1,15}")
 """An agent's people are owners `agent/person`, of at most 80 letters in all."""
 
 
-_AGENT = re.compile(r"[a-z0-9-]{1,15}")
-"""An agent's people are owners `agent/person`, of at most 80 letters in all."""
-
-
 @dataclass(frozen=True)
 class Key:
     """What is kept of a key; times are UTC seconds."""
