@@ -23,7 +23,7 @@ run: install
 	$(BIN)/palitra serve
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check src tests benchmarks examples
