@@ -48,7 +48,8 @@ def edit(
         bool, typer.Option("--auto-strength", help="Try several strengths and take the best trade-off.")
     ] = False,
     compare: Annotated[
-        str | None, typer.Option(help="Methods to set side by side on one sheet: all, or names with commas.")
+        str | None,
+        typer.Option(help="Methods side by side on a sheet of the first wish: all, or names with commas."),
     ] = None,
     official: Annotated[
         bool, typer.Option("--official", help="As the authors' code, quirks included.")

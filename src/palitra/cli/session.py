@@ -27,6 +27,7 @@ class Session:
     def __init__(self, out: Path, quiet: bool, name: str = "picture") -> None:
         self.out, self.quiet, self.name = out, quiet, name
         self.files: list[Path] = []
+        self.said: set[str] = set()
         self.by_seed: dict[int, Path] = {}
         self.stopped = False
         console = Console(stderr=True)
@@ -67,10 +68,12 @@ class Session:
         return studio
 
     def notes(self, notes: Iterable[Note]) -> None:
-        """Say what was done to the input."""
+        """Say what was done to the input; the same words are said once in a command."""
         if not self.quiet:
-            for note in notes:
-                sys.stderr.write(f"note: {note.text('en')}\n")
+            for text in (note.text("en") for note in notes):
+                if text not in self.said:
+                    self.said.add(text)
+                    sys.stderr.write(f"note: {text}\n")
 
     def say(self, words: str) -> None:
         """A line for the user beside the bars."""

@@ -17,15 +17,11 @@ MOST_PICTURES = 64
 
 @dataclass(frozen=True)
 class EditMethod:
-    """A method of editing by its name.
-
-    `forwards` is about how many network forwards one edit of 50 steps takes (a backward counts as 1.15).
-    """
+    """A method of editing by its name."""
 
     name: str
     en: Words
     ru: Words
-    forwards: int
 
 
 EDIT_METHODS: dict[str, EditMethod] = {
@@ -33,89 +29,73 @@ EDIT_METHODS: dict[str, EditMethod] = {
     for m in (
         EditMethod(
             "guide-and-rescale",
-            Words("Guide-and-Rescale", "Keeps the layout by guidance; the best trade-off for most wishes."),
-            Words(
-                "Guide-and-Rescale", "Держит строение фото наведением; лучший выбор для большинства желаний."
-            ),
-            215,
+            Words("Guide-and-Rescale", "Keeps the layout by guidance; the one to begin with."),
+            Words("Guide-and-Rescale", "Держит строение фото наведением; с него стоит начать."),
         ),
         EditMethod(
             "negative-prompt-inversion",
             Words("Negative-prompt inversion", "Prompt-to-Prompt on the quick inversion."),
             Words("Negative-prompt inversion", "Prompt-to-Prompt с быстрым обращением."),
-            200,
         ),
         EditMethod(
             "proximal",
             Words("NPI with proximal guidance", "Small changes of the picture are held back."),
             Words("NPI с проксимальным наведением", "Мелкие изменения картинки сдерживаются."),
-            200,
         ),
         EditMethod(
             "null-text",
             Words("Null-text inversion", "Prompt-to-Prompt on an inversion tuned for this photo: slow."),
             Words("Null-text inversion", "Prompt-to-Prompt с подгонкой под это фото: долго."),
-            1425,
         ),
         EditMethod(
             "direct-inversion",
             Words("Direct inversion", "Prompt-to-Prompt with the photo's own path beside the edit."),
             Words("Direct inversion", "Prompt-to-Prompt рядом с собственным путём фото."),
-            200,
         ),
         EditMethod(
             "masactrl",
             Words("MasaCtrl", "Changes poses: the edit takes its textures from the photo."),
             Words("MasaCtrl", "Меняет позы: правка берёт фактуры у фото."),
-            200,
         ),
         EditMethod(
             "proximal-masactrl",
             Words("MasaCtrl with proximal guidance", "MasaCtrl that holds back small changes."),
             Words("MasaCtrl с проксимальным наведением", "MasaCtrl, который сдерживает мелкие изменения."),
-            200,
         ),
         EditMethod(
             "plug-and-play",
             Words("Plug-and-Play", "Takes the photo's features: keeps shapes, changes looks."),
             Words("Plug-and-Play", "Берёт признаки фото: держит формы, меняет вид."),
-            190,
         ),
         EditMethod(
             "edict",
             Words("EDICT", "An exact inversion by two coupled pictures."),
             Words("EDICT", "Точное обращение двумя связанными картинками."),
-            320,
         ),
         EditMethod(
             "edit-friendly",
             Words("Edit-friendly DDPM", "Keeps the photo's noise; every seed gives another edit."),
             Words("Edit-friendly DDPM", "Сохраняет шум фото; каждое зерно даёт другую правку."),
-            128,
         ),
         EditMethod(
             "ledits++",
             Words("LEDITS++", "Finds the place of the edit by itself and leaves the rest alone."),
             Words("LEDITS++", "Сам находит место правки и не трогает остальное."),
-            172,
         ),
         EditMethod(
             "instruct-pix2pix",
             Words("InstructPix2Pix", "Follows an instruction; needs a model trained for it."),
             Words("InstructPix2Pix", "Следует указанию; нужна обученная этому модель."),
-            150,
         ),
         EditMethod(
             "sdedit",
             Words("SDEdit", "Noise, then the words: the simplest way."),
             Words("SDEdit", "Шум, потом слова: самый простой способ."),
-            50,
         ),
         EditMethod(
             "ddim",
             Words("DDIM inversion", "Inversion and the new words, nothing else."),
             Words("Обращение DDIM", "Обращение и новые слова, ничего больше."),
-            150,
         ),
     )
 }
