@@ -19,6 +19,7 @@ from palitra.models.zoo import home, resolve
 from palitra.recipes.class_conditional import ClassGenerator, load_classes
 from palitra.recipes.edit import edit
 from palitra.recipes.editing.inversion_store import InversionStore
+from palitra.recipes.live_sketch import LiveSketcher
 from palitra.recipes.picture import Run
 from palitra.recipes.sketch_codec import unpack_sketch
 from palitra.recipes.sketch_to_image import sketch_to_image
@@ -73,6 +74,7 @@ class Studio:
         self.predictor_path = predictor
         self.inversions = InversionStore(home() / "inversions")
         self._predictor: tuple[EdgePredictor, float] | None = None
+        self._live: LiveSketcher | None = None
 
     def text(
         self, prompt: str, *, hooks: Hooks | None = None, on_picture: OnPicture | None = None, **params: Any
@@ -157,6 +159,12 @@ class Studio:
                 )
             self._predictor = load_edge_predictor(self.predictor_path, self.model.device)
         return self._predictor
+
+    def live(self) -> LiveSketcher:
+        """The quick way from a sketch to a picture, made once; its first picture loads what it needs."""
+        if self._live is None:
+            self._live = LiveSketcher(self.model, self.predictor)
+        return self._live
 
     def again(self, file: str | Path, hooks: Hooks | None = None) -> Run:
         """Repeat the picture in a PNG from the recipe it carries: the same bytes on the same machine.
