@@ -24,6 +24,7 @@ from palitra.recipes.picture import Run
 from palitra.recipes.sketch_codec import unpack_sketch
 from palitra.recipes.sketch_to_image import sketch_to_image
 from palitra.recipes.text_to_image import text_to_image
+from palitra.recipes.upscale import check_same_upscaler
 from palitra.spec.build import build, recipe_params
 from palitra.spec.edit import EditParams
 from palitra.spec.recipes import SketchToImageParams, TextToImageParams
@@ -205,6 +206,7 @@ def check_recipe(recipe: dict[str, Any], model: TextToImage) -> None:
             f"`file` was made with other weights of `{recipe.get('model')}` ({recipe['fingerprint']}), "
             f"these are {model.fingerprint}"
         )
+    check_same_upscaler(recipe)
 
 
 def read_strictness(source: Source) -> torch.Tensor:

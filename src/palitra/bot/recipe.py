@@ -125,13 +125,18 @@ class Recipe:
             choices = _choices(name, schema)
             if schema.get("level") == "basic" and len(choices) > 1:
                 words = schema.get("choices", {})
-                found.append(Dial(name, schema.get("default"), choices, schema["text"], words))
+                begins = schema.get("offered", schema.get("default"))
+                found.append(Dial(name, begins, choices, schema["text"], words))
         return found
 
     def fields(self, chosen: Mapping[str, Any], presets: Sequence[Preset]) -> dict[str, Any]:
-        """A job's fields from what somebody chose; what the recipe does not have is left out."""
+        """A job's fields: what people are offered, changed by what somebody chose.
+
+        What the recipe does not have is left out.
+        """
+        offered = {name: field["offered"] for name, field in self.properties.items() if "offered" in field}
         preset = next((p.of(self.name) for p in presets if p.name == chosen.get(QUALITY)), {})
-        return {k: v for k, v in {**preset, **chosen}.items() if self._has(k, chosen)}
+        return {k: v for k, v in {**offered, **preset, **chosen}.items() if self._has(k, chosen)}
 
     def _has(self, name: str, chosen: Mapping[str, Any]) -> bool:
         """Whether there is such a field with the dials as they are: some belong to some models only."""

@@ -25,6 +25,9 @@ Out = Annotated[Path, typer.Option("--out", help="Folder for the pictures.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
 Sheet = Annotated[bool, typer.Option("--sheet", help="Also write a contact sheet.")]
+Upscale = Annotated[
+    bool, typer.Option("--upscale/--no-upscale", help="Pictures of up to 128 px at twice their side.")
+]
 
 
 def text(
@@ -36,6 +39,7 @@ def text(
     prompt_scale: Scale = None,
     model: Model = "mini",
     sampler: SamplerOption = "ddim",
+    upscale: Upscale = False,
     out: Out = Path("out"),
     device: Device = "auto",
     sheet: Sheet = False,
@@ -47,7 +51,7 @@ def text(
     from palitra.spec.recipes import TextToImageParams
 
     values = dict(prompt=prompt, negative=negative, seed=seed, n=n, steps=steps, prompt_scale=prompt_scale)  # noqa: C408
-    params = build(TextToImageParams, {**values, "model": model, "sampler": sampler})
+    params = build(TextToImageParams, {**values, "model": model, "sampler": sampler, "upscale": upscale})
     with Session(out, quiet=as_json) as session:
         studio = session.load(model, device)
         fields = params.model_dump(exclude={"prompt", "model", "recipe"})
@@ -78,6 +82,7 @@ def sketch(
     model: Model = "mini",
     predictor: Predictor = None,
     sampler: SamplerOption = "ddim",
+    upscale: Upscale = False,
     out: Out = Path("out"),
     device: Device = "auto",
     sheet: Sheet = False,
@@ -90,7 +95,7 @@ def sketch(
 
     values: dict[str, Any] = {"prompt": prompt, "negative": negative, "seed": seed, "n": n, "steps": steps}
     values |= {"prompt_scale": prompt_scale, "model": model, "sampler": sampler, "fidelity": fidelity}
-    values |= {"best_of": best_of, "partial": partial, "beta": beta, "stop": stop}
+    values |= {"best_of": best_of, "partial": partial, "beta": beta, "stop": stop, "upscale": upscale}
     params = build(SketchToImageParams, values)
     with Session(out, quiet=as_json, name=image.stem) as session:
         session.check_file(image)

@@ -1,4 +1,4 @@
-"""`palitra train mini | edges | sketch | eye`."""
+"""`palitra train mini | edges | sketch | eye | upscale | …`."""
 
 from __future__ import annotations
 
@@ -112,4 +112,25 @@ def eye(
     from palitra.train.eye_config import EyeConfig
 
     train_eye(load_config(EyeConfig, config, change or ()), run, out, data, choose_device(device))
+    sys.stdout.write(f"{out}\n")
+
+
+@app.command("upscale")
+def upscale(
+    model: Annotated[str, typer.Option(help="The model whose pictures it will enlarge.")] = "mini",
+    out: Annotated[Path, typer.Option(help="Where the weights go.")] = Path("runs/upscale/model"),
+    run: Annotated[Path, typer.Option(help="Folder of the run: checkpoint and log.")] = Path("runs/upscale"),
+    config: Config = None,
+    change: Change = None,
+    data: Data = None,
+    device: Device = "auto",
+) -> None:
+    """Train the network that enlarges small pictures; resumes from the run's checkpoint."""
+    from palitra.models.device import choose_device
+    from palitra.models.zoo import resolve
+    from palitra.train.config import load_config
+    from palitra.train.upscale import UpscaleConfig, autoencoder_of, train_upscale
+
+    settings = load_config(UpscaleConfig, config, change or ())
+    train_upscale(settings, autoencoder_of(resolve(model)), run, out, data, choose_device(device))
     sys.stdout.write(f"{out}\n")

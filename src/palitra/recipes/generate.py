@@ -22,6 +22,7 @@ from palitra.guiders.cfg import ClassifierFree, Conditional
 from palitra.models.text_to_image import TextToImage
 from palitra.recipes.choose_sampler import make_sampler
 from palitra.recipes.picture import Picture
+from palitra.recipes.upscale import enlarged
 from palitra.spec.recipes import RecipeParams, WordsParams
 from palitra.version import __version__
 
@@ -115,6 +116,12 @@ def describe(plan: Plan, seed: int, batch: Sequence[int], **extra: Any) -> dict[
         "fingerprint": plan.model.fingerprint,
         **extra,
     }
+
+
+def finish(plan: Plan, image: Image.Image, seed: int, batch: Sequence[int], **extra: Any) -> Picture:
+    """A decoded picture as it is handed out: enlarged if that is wished, with its recipe."""
+    shown, told = enlarged(image, plan.params.upscale)
+    return Picture(shown, seed, describe(plan, seed, batch, **told, **extra))
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from palitra.recipes.generate import (
     Plan,
     chunks,
     decode,
-    describe,
+    finish,
     first_latent,
     make_plan,
     memory_words,
@@ -96,10 +96,8 @@ def sketch_to_image(
     for run in running:
         done.append(run)
         for seed, image in _finish(plan, run, middle, keep, hooks):
-            recipe = describe(
-                plan, seed, run.seeds, batches=everything, sketch=pack_sketch(sketch, strictness)
-            )
-            pictures.append(Picture(image, seed, recipe))
+            packed = pack_sketch(sketch, strictness)
+            pictures.append(finish(plan, image, seed, run.seeds, batches=everything, sketch=packed))
             if on_picture:
                 on_picture(pictures[-1])
     scores = {s: e for r in done for s, e in zip(r.seeds, r.errors, strict=True)}

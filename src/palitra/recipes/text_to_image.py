@@ -13,7 +13,7 @@ from palitra.recipes.generate import (
     OnPicture,
     chunks,
     decode,
-    describe,
+    finish,
     first_latent,
     make_plan,
     memory_words,
@@ -50,7 +50,7 @@ def text_to_image(
             state = sample(plan.sampler, predictor, first_latent(plan, noise), plan.times, noise, hooks)
             images = decode(plan, plan.sampler.image(state))
         for seed, image in zip(seeds, images, strict=True):
-            picture = Picture(image, seed, describe(plan, seed, seeds))
+            picture = finish(plan, image, seed, seeds)
             pictures.append(picture)
             if on_picture:
                 on_picture(picture)

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Protocol
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from palitra.conditions.text import count_tokens, encode_prompts
@@ -33,7 +34,7 @@ from palitra.recipes.generate import (
     LARGEST_BATCH,
     Plan,
     decode,
-    describe,
+    finish,
     first_latent,
     memory_words,
     seeds_of,
@@ -217,13 +218,12 @@ def _draw(
             )
         images = decode(plan, plan.sampler.image(state))
     for row, image in zip(batch.rows, images, strict=True):
-        listener.picture(row.wish, Picture(image, row.seed, _recipe(plan, wishes[row.wish], row)))
+        listener.picture(row.wish, _picture(plan, wishes[row.wish], row, image))
 
 
-def _recipe(plan: Plan, wish: Wish, row: _Row) -> dict[str, object]:
+def _picture(plan: Plan, wish: Wish, row: _Row, image: Image.Image) -> Picture:
     own = Plan(plan.model, wish.params, plan.sampler, plan.times, plan.condition, plan.negative)
     if wish.sketch is None:
-        return describe(own, row.seed, [row.seed])
-    return describe(
-        own, row.seed, [row.seed], batches=[[row.seed]], sketch=pack_sketch(wish.sketch, wish.strictness)
-    )
+        return finish(own, image, row.seed, [row.seed])
+    packed = pack_sketch(wish.sketch, wish.strictness)
+    return finish(own, image, row.seed, [row.seed], batches=[[row.seed]], sketch=packed)

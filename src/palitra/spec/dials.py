@@ -38,6 +38,7 @@ def dial(
     ru: Words,
     level: Literal["basic", "advanced", "hidden"] = "basic",
     own: bool = False,
+    offered: Any = None,
     choices: Mapping[str, tuple[Words, Words]] | None = None,
     **bounds: Any,
 ) -> Any:
@@ -45,11 +46,14 @@ def dial(
 
     own: what is chosen here holds for this recipe only, although others have a field of the same name.
     choices: words in English and Russian for each value of a field with few.
+    offered: what forms for people begin with, where that is not the default.
     """
     text: JsonDict = {"en": {**vars(en)}, "ru": {**vars(ru)}}
     extra: JsonDict = {"batching": batching, "level": level, "text": text}
     if own:
         extra["own"] = True
+    if offered is not None:
+        extra["offered"] = offered
     if choices:
         extra["choices"] = {
             value: {"en": {**vars(first)}, "ru": {**vars(second)}}

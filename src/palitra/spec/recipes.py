@@ -112,6 +112,14 @@ class WordsParams(RecipeParams):
         en=Words("Sampler", "How steps are made."),
         ru=Words("Сэмплер", "Как делаются шаги."),
     )
+    upscale: bool = dial(
+        False,
+        batching="exempt",
+        level="advanced",
+        offered=True,
+        en=Words("Enlarge", "Pictures of up to 128 px at twice their side, by a small network."),
+        ru=Words("Крупнее", "Картинки до 128 точек — вдвое больше: их увеличивает небольшая сеть."),
+    )
 
     def pull(self) -> float:
         """How hard steps are pulled towards something other than the words, in lengths of a step."""

@@ -16,6 +16,8 @@ export interface Field {
   enum?: string[];
   const?: string;
   default?: unknown;
+  /** What people's forms begin with, where that is not the default. */
+  offered?: unknown;
   minimum?: number;
   maximum?: number;
   maxLength?: number;

@@ -36,6 +36,12 @@ test("a choice that there is not counts as none, a number is kept within its bou
   expect(chosenFor("classes", "n", n, { n: 900 })).toBe(100);
 });
 
+test("what is offered is chosen until somebody chooses otherwise", () => {
+  const upscale = { type: "boolean" as const, default: false, offered: true };
+  expect(chosenFor("text_to_image", "upscale", upscale, {})).toBe(true);
+  expect(chosenFor("text_to_image", "upscale", upscale, { upscale: false })).toBe(false);
+});
+
 test("choices of one recipe are not another's", () => {
   expect(keyOf("classes", "model", recipe.schema.properties.model)).toBe("classes.model");
   expect(keyOf("text_to_image", "model", { type: "string" })).toBe("model");

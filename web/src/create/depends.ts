@@ -8,9 +8,9 @@ type Values = Record<string, unknown>;
 export const keyOf = (recipe: string, name: string, field: Field | undefined): string =>
   field?.depends || field?.own || (name === "model" && field?.enum) ? `${recipe}.${name}` : name;
 
-/** What is chosen for a field; a choice that there is not (any more) counts as none. */
+/** What is chosen for a field, or offered; a choice that there is not (any more) counts as none. */
 export function chosenFor(recipe: string, name: string, field: Field, values: Values): unknown {
-  const value = values[keyOf(recipe, name, field)];
+  const value = values[keyOf(recipe, name, field)] ?? field.offered;
   if (field.enum && !field.enum.includes(value as string)) return undefined;
   if (typeof value !== "number") return value;
   return Math.min(Math.max(value, field.minimum ?? value), field.maximum ?? value);

@@ -1,7 +1,8 @@
 """The OpenAI Images shape: the official `openai` package works against this server.
 
 `generations` draws from words; `edits` takes the picture as a sketch. Both wait for the job, up to a
-bound; fields of the recipe (`seed`, `steps`, `fidelity`, …) may be given beside OpenAI's.
+bound; fields of the recipe (`seed`, `steps`, `fidelity`, …) may be given beside OpenAI's. Pictures are for
+looking at, so they are enlarged as the page's are, unless `upscale` is false; `size` has no meaning here.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from palitra.service.api.files import keep
 from palitra.service.api.provenance import signed
 from palitra.service.jobs.job import OPEN, Job
 from palitra.service.tables import PICTURES
+from palitra.spec.build import RECIPES
 
 router = APIRouter(prefix="/v1/images", tags=["openai"])
 LONGEST_S = 300.0
@@ -41,7 +43,9 @@ def generate(
 ) -> dict[str, Any]:
     """Pictures from words, as base64 PNG files."""
     fields = _fields(body)
-    fields.setdefault("recipe", "text_to_image")
+    kind = RECIPES.get(str(fields.setdefault("recipe", "text_to_image")))
+    if kind is not None and "upscale" in kind.model_fields:
+        fields.setdefault("upscale", True)
     job = accept_job(service, caller, fields)
     return _answer(service, _wait(service, caller.owner, job))
 
@@ -64,7 +68,7 @@ async def edit(
     def work() -> dict[str, Any]:
         file = keep(service, caller, data).id
         fields = _fields({k: _number(v) for k, v in given.items()})
-        wish = {**fields, "recipe": "sketch_to_image", "inputs": {"sketch": file}}
+        wish = {"upscale": True, **fields, "recipe": "sketch_to_image", "inputs": {"sketch": file}}
         job = accept_job(service, caller, wish)
         return _answer(service, _wait(service, caller.owner, job))
 
