@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from palitra.core.parametrise import Prediction, to_prediction, velocity
+from palitra.core.parametrise import Prediction, target_of, to_prediction, velocity
 
-KINDS = ("epsilon", "sample", "v_prediction")
+KINDS = ("epsilon", "sample", "v_prediction", "flow_prediction")
 
 
 def pair(abar):
@@ -16,7 +16,8 @@ def pair(abar):
 def test_any_output_tells_the_same_pair(kind, abar):
     x0, eps, x = pair(abar)
     v = abar**0.5 * eps - (1 - abar) ** 0.5 * x0
-    output = {"epsilon": eps, "sample": x0, "v_prediction": v}[kind]
+    output = {"epsilon": eps, "sample": x0, "v_prediction": v, "flow_prediction": eps - x0}[kind]
+    assert torch.equal(target_of(x0, eps, torch.tensor(abar, dtype=torch.float64), kind), output)
     told = to_prediction(output, x, abar, kind)
     assert torch.allclose(told.x0, x0, atol=1e-12)
     assert torch.allclose(told.eps, eps, atol=1e-12)
@@ -68,3 +69,15 @@ def test_a_wide_latent_is_not_rounded(kind):
     assert torch.equal(narrow.x0, wide.x0)
     assert torch.equal(narrow.eps, wide.eps)
     assert to_prediction(output.float(), x.float(), 0.3, kind).eps.dtype == torch.float32
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.25, 0.9, 1.0])
+def test_a_flow_is_read_in_the_variance_preserving_latent_as_in_its_own(tau):
+    x0, _, _ = pair(0.5)
+    y, u = torch.randn(2, *x0.shape, dtype=torch.float64)
+    # its own reading: y = (1 - tau) x0 + tau eps, u = eps - x0
+    clean, noise = y - tau * u, y + (1 - tau) * u
+    r = ((1 - tau) ** 2 + tau**2) ** 0.5
+    told = to_prediction(u, y / r, ((1 - tau) / r) ** 2, "flow_prediction")
+    assert torch.allclose(told.x0, clean, atol=1e-12)
+    assert torch.allclose(told.eps, noise, atol=1e-12)

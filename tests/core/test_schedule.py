@@ -131,3 +131,38 @@ def test_sigma_is_the_ratio_of_noise_to_signal_and_finite_at_zero_snr():
     a = float(schedule.abar[500])
     assert schedule.sigma(500) == pytest.approx(((1 - a) / a) ** 0.5, rel=1e-14)
     assert Schedule.cosine(zero_terminal_snr=True).sigma(999) == pytest.approx(4096, rel=1e-6)
+
+
+@pytest.mark.parametrize("shift", [1.0, 3.0, 0.5])
+def test_a_flow_has_the_levels_of_diffusers(shift):
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    theirs = FlowMatchEulerDiscreteScheduler(shift=shift).sigmas.flip(0)
+    levels = Schedule.flow(1000, shift).levels
+    # theirs are float32
+    assert torch.allclose(levels, theirs.double(), atol=1e-6)
+    assert levels[-1] == 1
+
+
+def test_levels_have_the_signal_to_noise_ratio_of_their_step():
+    schedule = Schedule.cosine(zero_terminal_snr=True)
+    tau = schedule.levels
+    snr = ((1 - tau) / tau) ** 2
+    assert torch.allclose(snr, schedule.abar / (1 - schedule.abar), rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_shift_divides_the_signal_to_noise_ratio(name):
+    plain = PAIRS[name][0](zero_terminal_snr=True)
+    shifted = plain.shifted(2.0)
+    before, after = (s.abar[:-1] / (1 - s.abar[:-1]) for s in (plain, shifted))
+    assert torch.allclose(after, before / 4, rtol=1e-9)
+    assert shifted.abar[-1] == 0
+    assert shifted.final_abar == 1
+    assert plain.shifted(1.0) is plain
+
+
+@pytest.mark.parametrize("factor", [0.0, -1.0, float("nan")])
+def test_a_shift_must_be_above_0(factor):
+    with pytest.raises(InputError, match="`shift` must be above 0"):
+        Schedule.cosine().shifted(factor)

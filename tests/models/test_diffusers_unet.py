@@ -345,3 +345,40 @@ def test_checkpointing_changes_memory_and_nothing_else(network):
     assert torch.equal(run(True).eps, run(False).eps)
     assert hook_count(network.unet) == 0
     assert not any(getattr(m, "gradient_checkpointing", False) for m in network.unet.modules())
+
+
+def flowing():
+    schedule = Schedule.flow(1000, 2.0)
+    return DiffusersUNet(tiny_unet(), "flow_prediction", schedule), schedule
+
+
+def test_a_flow_gets_its_own_latent_and_its_time_in_thousandths():
+    network, schedule = flowing()
+    x, text = latents(batch=2), words(batch=2)
+    times = torch.tensor([99, 999])
+    tau = schedule.levels[times].float()
+    own = x * ((1 - tau) ** 2 + tau**2).sqrt().view(-1, 1, 1, 1)
+    expected = network.unet(own, 1000 * tau, text.text).sample
+    assert torch.equal(network(x, times, text), expected)
+    # a batch of one meets other kernels
+    assert torch.allclose(network(x[:1], 99, text.rows(slice(0, 1))), expected[:1], atol=1e-5)
+
+
+def test_ddim_on_a_flow_is_the_euler_walk_of_diffusers():
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    from palitra.core.loop import sample
+    from palitra.samplers.ddim import DDIM
+
+    network, schedule = flowing()
+    times = schedule.times(5, "trailing")
+    predictor = Predictor(network, schedule, [Conditional(words())])
+    ours = sample(DDIM(schedule), predictor, latents(), times)
+    theirs = FlowMatchEulerDiscreteScheduler(shift=2.0)
+    # what set_timesteps shifts once more
+    theirs.set_timesteps(sigmas=[1.0, 0.8, 0.6, 0.4, 0.2])
+    y = latents()
+    for time in theirs.timesteps:
+        y = theirs.step(network.unet(y, time, words().text).sample, time, y).prev_sample
+    # five evaluations in float32
+    assert torch.allclose(ours, y, atol=1e-5)

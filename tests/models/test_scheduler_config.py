@@ -70,6 +70,15 @@ def test_keys_left_out_take_the_named_solvers_defaults(kind, spacing, clean_end)
             "`beta_schedule` of scheduler_config.json must be linear, scaled_linear or",
         ),
         ({"prediction_type": "flow"}, "`prediction_type` .* got flow"),
+        (
+            {"prediction_type": "flow_prediction"},
+            "`use_flow_sigmas` .* must be true with flow_prediction, got None",
+        ),
+        ({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 0}, r"`shift` .* got 0"),
+        (
+            {"_class_name": "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting": True},
+            "`use_dynamic_shifting` .* must be left out or false, got True",
+        ),
         ({"timestep_spacing": "odd"}, "`timestep_spacing` .* got odd"),
         ({"num_train_timesteps": 0}, r"must be in \[1, 100000\], got 0"),
         ({"num_train_timesteps": "many"}, "got many"),
@@ -95,3 +104,23 @@ def test_file_is_read_and_its_faults_named(tmp_path):
         read_sampling(path)
     path.write_text(json.dumps(dict(MINI_SCHEDULER)))
     assert read_sampling(path).spacing == "trailing"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0},
+        {
+            "_class_name": "DPMSolverMultistepScheduler",
+            "prediction_type": "flow_prediction",
+            "use_flow_sigmas": True,
+            "flow_shift": 3.0,
+        },
+    ],
+)
+def test_flow_matching_is_read_as_such(config):
+    sampling = sampling_from(config)
+    assert sampling.parametrisation == "flow_prediction"
+    tau = torch.tensor([1.0, 0.75, 0.5, 0.25], dtype=torch.float64)
+    walked = sampling.schedule.levels[sampling.times(4)[:-1]]
+    assert torch.allclose(walked, 3 * tau / (1 + 2 * tau), atol=1e-12)

@@ -5,15 +5,8 @@ import torch
 
 from palitra.errors import InputError
 from palitra.train.checkpoint import FILE
-from palitra.train.mini import (
-    MiniTrainer,
-    draw_batch,
-    draw_times,
-    learning_rate,
-    loss_weight,
-    mini_schedule,
-    train_mini,
-)
+from palitra.train.mini import MiniTrainer, draw_batch, learning_rate, mini_schedule, train_mini
+from palitra.train.mini_objective import draw_times, loss_weight
 from palitra.train.mini_prepare import prepare_mini
 from tests.train.tiny_mini import TINY, captioned_set
 

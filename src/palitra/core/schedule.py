@@ -66,6 +66,40 @@ class Schedule:
         betas = (1 - f[1:] / f[:-1]).clamp(max=max_beta)
         return cls.from_betas(betas, **options)  # type: ignore[arg-type]
 
+    @classmethod
+    def flow(cls, steps: int = 1000, shift: float = 1.0) -> Schedule:
+        """Rectified flow x = (1 - tau) x0 + tau eps, as the variance-preserving schedule of equal SNR.
+
+        tau = (t + 1) / T, so the last step is pure noise; `shift` moves tau to
+        shift tau / (1 + (shift - 1) tau) (Esser et al. 2024, arXiv 2403.03206). Deterministic DDIM on it
+        makes the flow's Euler steps.
+        """
+        tau = torch.arange(1, steps + 1, dtype=torch.float64) / steps
+        return cls((1 - tau) ** 2 / ((1 - tau) ** 2 + tau**2)).shifted(shift)
+
+    def shifted(self, factor: float) -> Schedule:
+        """The schedule with every SNR divided by factor**2; zero terminal SNR stays.
+
+        Noise hides less of a larger picture: Hoogeboom et al. (2023, arXiv 2301.11093) take
+        side / 64. The shift of a flow is the same thing.
+
+        Raises:
+            InputError: `factor` is not above 0.
+        """
+        if not factor > 0:
+            raise InputError(f"`shift` must be above 0, got {factor:g}")
+        if factor == 1:
+            return self
+        abar = self.abar / (self.abar + factor**2 * (1 - self.abar))
+        final = self.final_abar / (self.final_abar + factor**2 * (1 - self.final_abar))
+        return Schedule(abar, final)
+
+    @property
+    def levels(self) -> Tensor:
+        """Flow time tau (T,) of each step: s / (a + s) has the SNR of x_t = a x0 + s eps."""
+        s = (1 - self.abar).sqrt()
+        return s / (self.abar.sqrt() + s)
+
     @property
     def steps(self) -> int:
         """Number of training steps T."""

@@ -19,6 +19,7 @@ from torch.utils.checkpoint import checkpoint
 
 from palitra.core.condition import Condition
 from palitra.core.parametrise import Parametrisation
+from palitra.core.schedule import Schedule
 from palitra.core.tap import Bus
 from palitra.models.attention_maps import tapped_attention
 from palitra.models.unet_sites import Site, find_sites, forward_order
@@ -29,11 +30,17 @@ class DiffusersUNet:
 
     Latents (B, C, h, w) enter and leave in float32; the network runs in its own dtype. Calls are
     serialised: two threads may share one denoiser.
+
+    A network of flow matching wants its own latent and the flow's time in thousandths: `schedule` says which
+    they are at an integer time, everybody else needs none.
     """
 
-    def __init__(self, unet: Any, parametrisation: Parametrisation) -> None:
+    def __init__(self, unet: Any, parametrisation: Parametrisation, schedule: Schedule | None = None) -> None:
+        assert schedule is not None or parametrisation != "flow_prediction", "a flow needs its schedule"
         self.unet = unet.eval().requires_grad_(False)
         self.parametrisation = parametrisation
+        flows = parametrisation == "flow_prediction" and schedule is not None
+        self._levels = schedule.levels.float().to(unet.device) if flows and schedule else None
         self._sites = find_sites(unet)
         self._lock = threading.RLock()
 
@@ -104,10 +111,12 @@ class DiffusersUNet:
 
     def _forward(self, x: Tensor, t: int | Tensor, condition: Condition) -> Tensor:
         dtype, condition = self.unet.dtype, condition.expand(len(x))
+        time = torch.as_tensor(t, device=x.device)
+        if self._levels is not None:
+            x, time = flow_input(x, self._levels.to(x.device)[time])
         if condition.channels is not None:
             x = torch.cat([x, condition.channels.to(x)], 1)
         text = None if condition.text is None else condition.text.to(x.device, dtype)
-        time = torch.as_tensor(t, device=x.device)
         out = self.unet(x.to(dtype), time, text, class_labels=condition.label, return_dict=False)[0]
         return out.float()
 
@@ -131,6 +140,15 @@ class DiffusersUNet:
         finally:
             for handle in handles:
                 handle.remove()
+
+
+def flow_input(x: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:
+    """What a flow's network is asked: (1 - tau) x0 + tau eps for x_t (B, C, h, w) of equal SNR, and 1000 tau.
+
+    `tau` is one level or (B,) of them.
+    """
+    scale = ((1 - tau).square() + tau.square()).sqrt()
+    return x * scale.reshape(-1, 1, 1, 1), 1000 * tau
 
 
 class _EnoughSeen(Exception):  # noqa: N818 - not an error

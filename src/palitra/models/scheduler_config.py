@@ -31,6 +31,8 @@ MINI_SCHEDULER: Mapping[str, Any] = {
 # what the scheduler of that name does when its file does not say
 _LINSPACE_BY_DEFAULT = ("Euler", "DPMSolver", "Heun", "LMS", "KDPM2", "UniPC", "DEIS")
 _NOISY_END_BY_DEFAULT = ("PNDM",)
+# of flow matching: what would make the noise of a step another than its shift says
+_FLOW_UNKNOWN = ("use_dynamic_shifting", "invert_sigmas", "shift_terminal")
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +59,7 @@ def read_sampling(path: Path) -> Sampling:
 
 
 def sampling_from(config: Mapping[str, Any]) -> Sampling:
-    """Translate the values of a diffusers scheduler.
+    """Translate the values of a diffusers scheduler; FlowMatchEuler… and `use_flow_sigmas` are flow matching.
 
     Which solver the file names does not matter, its noise does; keys it leaves out take that
     solver's defaults. Clipping and thresholding of x0 are for pixel models and not followed.
@@ -66,13 +68,32 @@ def sampling_from(config: Mapping[str, Any]) -> Sampling:
         WeightsError: a value is out of bounds; the message names it.
     """
     kind = str(config.get("_class_name", ""))
+    if kind.startswith("FlowMatch"):
+        return _flow(config, "shift")
     parametrisation = _one_of(config, "prediction_type", "epsilon", get_args(Parametrisation))
+    if parametrisation == "flow_prediction":
+        if config.get("use_flow_sigmas") is not True:
+            raise _refused("use_flow_sigmas", "true with flow_prediction", str(config.get("use_flow_sigmas")))
+        return _flow(config, "flow_shift")
     spacing = "linspace" if kind.startswith(_LINSPACE_BY_DEFAULT) else "leading"
     spacing = _one_of(config, "timestep_spacing", spacing, get_args(Spacing))
     steps = int(_number(config, "num_train_timesteps", 1000, 1, 100_000))
     schedule = _schedule(config, steps, noisy_end=kind.startswith(_NOISY_END_BY_DEFAULT))
     offset = int(_number(config, "steps_offset", 0, 0, schedule.steps - 1))
     return Sampling(schedule, parametrisation, spacing, offset)  # type: ignore[arg-type]
+
+
+def _flow(config: Mapping[str, Any], shift_key: str) -> Sampling:
+    """Flow matching, in even steps of the flow's time from pure noise on: trailing spacing.
+
+    FlowMatchEulerDiscreteScheduler itself puts its last step at tau = 1 / T, where almost nothing is left.
+    """
+    for key in _FLOW_UNKNOWN:
+        if config.get(key):
+            raise _refused(key, "left out or false", str(config[key]))
+    steps = int(_number(config, "num_train_timesteps", 1000, 1, 100_000))
+    shift = _number(config, shift_key, 1.0, 1e-3, 1e3)
+    return Sampling(Schedule.flow(steps, shift), "flow_prediction", "trailing", 0)
 
 
 def _schedule(config: Mapping[str, Any], steps: int, noisy_end: bool) -> Schedule:

@@ -16,7 +16,12 @@ from torch import Tensor
 
 from palitra.core.schedule import Schedule, Spacing
 from palitra.errors import DiskError, ModelNotFoundError, WeightsError
-from palitra.models.autoencoder import Autoencoder, load_kl_autoencoder, load_patch_autoencoder
+from palitra.models.autoencoder import (
+    Autoencoder,
+    KLAutoencoder,
+    load_kl_autoencoder,
+    load_patch_autoencoder,
+)
 from palitra.models.clip_text import load_text_encoder, load_tokenizer, save_tokenizer, text_config
 from palitra.models.device import choose_device, choose_dtype
 from palitra.models.diffusers_unet import DiffusersUNet
@@ -118,7 +123,7 @@ def _load(folder: Path, on: torch.device, dtype: torch.dtype, name: str) -> Text
     cells = unet.config.sample_size
     return TextToImage(
         name=name,
-        denoiser=DiffusersUNet(unet, sampling.parametrisation),
+        denoiser=DiffusersUNet(unet, sampling.parametrisation, sampling.schedule),
         autoencoder=autoencoder,
         text_encoder=text_encoder,
         tokenizer=tokenizer,
@@ -214,7 +219,7 @@ def save_mini(
     unet: Any,
     text_encoder: Any,
     tokenizer: Any,
-    autoencoder: PatchAutoencoder,
+    autoencoder: Autoencoder,
     scheduler_config: Mapping[str, Any] = MINI_SCHEDULER,
     dtype: torch.dtype = torch.bfloat16,
     prompt_scale: float = 4.0,
@@ -222,8 +227,9 @@ def save_mini(
 ) -> None:
     """Write a trained mini as a folder that `load_folder` reads, in shards of at most 15 MB.
 
-    Networks are stored in `dtype`, the autoencoder in float32 (it is small, and its codes are the
-    ground everything stands on). unet/ and text_encoder/ open in diffusers and transformers too.
+    Networks are stored in `dtype`, the patch code in float32 (it is small, and its codes are the ground
+    everything stands on), a KL autoencoder in its own `vae/`. unet/ and text_encoder/ open in diffusers and
+    transformers too.
 
     Raises:
         DiskError: the folder cannot be written.
@@ -231,18 +237,35 @@ def save_mini(
     save_weights(folder / "unet", _UNET_STEM, _cast(unet.state_dict(), dtype))
     tower = {f"text_model.{k.removeprefix('text_model.')}": v for k, v in text_encoder.state_dict().items()}
     save_weights(folder / "text_encoder", "model", _cast(tower, dtype))
-    save_weights(folder / "autoencoder", "model", autoencoder.state_dict())
+    code = "vae" if isinstance(autoencoder, KLAutoencoder) else "autoencoder"
+    if isinstance(autoencoder, KLAutoencoder):
+        save_kl_autoencoder(folder / code, autoencoder)
+    elif isinstance(autoencoder, PatchAutoencoder):
+        save_weights(folder / code, "model", autoencoder.state_dict())
+        write_json(folder / code / "config.json", autoencoder.config.to_dict())
     unet_config = {"_class_name": "UNet2DConditionModel", **public_config(unet.config)}
-    parts = ["unet", "text_encoder", "tokenizer", "autoencoder", "scheduler"]
+    parts = ["unet", "text_encoder", "tokenizer", code, "scheduler"]
     scales = {"prompt_scale": prompt_scale, "words_gain": words_gain}
     index = {"_class_name": "TextToImage", "parts": parts, **scales}
     try:
         write_json(folder / "unet" / "config.json", unet_config)
         write_json(folder / "text_encoder" / "config.json", text_config(text_encoder))
-        write_json(folder / "autoencoder" / "config.json", autoencoder.config.to_dict())
         write_json(folder / "scheduler" / "scheduler_config.json", dict(scheduler_config))
         write_json(folder / "model_index.json", index)
         save_tokenizer(folder / "tokenizer", tokenizer)
+    except OSError as error:
+        raise DiskError(f"`{folder}` cannot be written: {error.strerror or error}") from error
+
+
+def save_kl_autoencoder(folder: Path, code: KLAutoencoder, dtype: torch.dtype = torch.float32) -> None:
+    """Write a `vae/` folder that `load_kl_autoencoder` and diffusers read.
+
+    Raises:
+        DiskError: the folder cannot be written.
+    """
+    save_weights(folder, _UNET_STEM, _cast(code.vae.state_dict(), dtype))
+    try:
+        write_json(folder / "config.json", {"_class_name": "AutoencoderKL", **public_config(code.vae.config)})
     except OSError as error:
         raise DiskError(f"`{folder}` cannot be written: {error.strerror or error}") from error
 

@@ -1,4 +1,4 @@
-"""The captioned photo set of mini: faces-video, pets and the photos and paintings of pacs."""
+"""The captioned photo set of mini: faces-video, pets, photos and paintings of pacs, and perhaps cifar10."""
 
 from __future__ import annotations
 
@@ -13,21 +13,54 @@ from torch import Tensor
 from palitra.data.datasets import decode_rgb, read_rows
 
 CONCEPTS = ("person", "cat", "dog", "horse", "elephant", "giraffe", "guitar", "house")
+SMALL_SIDE = 32
+ENLARGED = "low resolution"
 
 
 @dataclass(frozen=True, eq=False)
 class CaptionedSet:
-    """Images (N, 3, S, S) uint8, one caption and one concept index each."""
+    """Images (N, 3, S, S) uint8, one caption and one concept index each.
+
+    `small` (N,) tells which were 32 px and are enlarged; None: none.
+    """
 
     images: Tensor
     captions: tuple[str, ...]
     concepts: Tensor
+    small: Tensor | None = None
+
+    def joined(self, other: CaptionedSet) -> CaptionedSet:
+        """This set, then the other."""
+        flags = [
+            torch.zeros(len(s.concepts), dtype=torch.bool) if s.small is None else s.small
+            for s in (self, other)
+        ]
+        return CaptionedSet(
+            torch.cat([self.images, other.images]),
+            self.captions + other.captions,
+            torch.cat([self.concepts, other.concepts]),
+            torch.cat(flags),
+        )
 
 
-def sampling_weights(concepts: Tensor, power: float) -> Tensor:
-    """Weight per image (N,) that makes a concept's share proportional to count**power: 0 is equal shares."""
-    counts = Counter(concepts.tolist())
-    return torch.tensor([counts[c] ** (power - 1) for c in concepts.tolist()], dtype=torch.float64)
+def sampling_weights(
+    concepts: Tensor, power: float, small: Tensor | None = None, small_share: float = 0.0
+) -> Tensor:
+    """Weight per image (N,) that makes a concept's share proportional to count**power: 0 is equal shares.
+
+    `small` (N,) images do not count and take `small_share` of the share of a concept that has such.
+    """
+    if small is None:
+        counts = Counter(concepts.tolist())
+        return torch.tensor([counts[c] ** (power - 1) for c in concepts.tolist()], dtype=torch.float64)
+    weights = torch.zeros(len(concepts), dtype=torch.float64)
+    for concept in concepts.unique():
+        large, tiny = (concepts == concept) & ~small, (concepts == concept) & small
+        share = small_share if tiny.any() else 0.0
+        n = max(1, int(large.sum()))
+        weights[large] = (1 - share) * n ** (power - 1)
+        weights[tiny] = share * n**power / max(1, int(tiny.sum()))
+    return weights
 
 
 def read_captioned(root: Path, split: str, size: int) -> CaptionedSet:
@@ -40,6 +73,22 @@ def read_captioned(root: Path, split: str, size: int) -> CaptionedSet:
     return CaptionedSet(torch.stack(images), tuple(captions), torch.tensor(concepts))
 
 
+def read_small(root: Path, split: str, size: int) -> CaptionedSet:
+    """The cats, dogs and horses of cifar10, 32 px, enlarged to `size`; about 15 s for the training split."""
+    images, captions, concepts = [], [], []
+    for row in read_rows(root / "cifar10" / f"{split}.parquet", ["image", "caption", "label"]):
+        if row["label"] in CONCEPTS:
+            images.append(decode_rgb(row["image"], size))
+            captions.append(row["caption"])
+            concepts.append(CONCEPTS.index(row["label"]))
+    return CaptionedSet(
+        torch.stack(images),
+        tuple(captions),
+        torch.tensor(concepts),
+        torch.ones(len(images), dtype=torch.bool),
+    )
+
+
 def _rows(root: Path, split: str) -> Iterator[tuple[dict[str, bytes], str, str]]:
     for row in read_rows(root / "faces-video" / f"{split}.parquet", ["image", "caption"]):
         yield row["image"], row["caption"], "person"
@@ -50,8 +99,26 @@ def _rows(root: Path, split: str) -> Iterator[tuple[dict[str, bytes], str, str]]
             yield row["image"], row["caption"], row["label"]
 
 
-def phrasings(caption: str, concept: str) -> tuple[str, ...]:
-    """The ways a person may ask for the same picture; the first is the caption itself."""
+def phrasings(caption: str, concept: str, detail: str = "breed", enlarged: bool = False) -> tuple[str, ...]:
+    """The ways a person may ask for the same picture; the first is the caption itself.
+
+    `detail` class keeps the class alone (a painting is then called a photo too), domain tells paintings from
+    photos, breed keeps the caption as it is. Enlarged pictures say so in words: the condition on the
+    original size of SDXL (Podell et al. 2023) without a change of the network, and one that a negative
+    prompt can name.
+    """
+    ways = _ways(_reduced(caption, concept, detail), concept)
+    return tuple(f"{way}, {ENLARGED}" for way in ways) if enlarged else ways
+
+
+def _reduced(caption: str, concept: str, detail: str) -> str:
+    if detail == "breed":
+        return caption
+    kind = "painting" if detail == "domain" and caption.startswith("a painting") else "photo"
+    return f"a {kind} of {'an' if concept == 'elephant' else 'a'} {concept}"
+
+
+def _ways(caption: str, concept: str) -> tuple[str, ...]:
     kind = "painting" if caption.startswith("a painting") else "photo"
     thing = caption.split(" of ", 1)[-1]
     bare = thing.split(" ", 1)[-1] if thing.startswith(("a ", "an ")) else thing

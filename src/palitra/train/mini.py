@@ -1,8 +1,10 @@
-"""Trains mini: v-prediction on patch-code latents, text tower learned jointly with the U-Net."""
+"""Trains mini: diffusion of latents, the text tower learned jointly with the U-Net.
+
+By default v-prediction on patch-code latents; `MiniConfig` has the other choices.
+"""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,32 +18,37 @@ from palitra.models.text_to_image import load_unet
 from palitra.train.checkpoint import load_checkpoint, save_checkpoint
 from palitra.train.config import MiniConfig
 from palitra.train.ema import EMA
+from palitra.train.mini_alignment import AlignmentHead, misalignment
 from palitra.train.mini_model import build_unet
+from palitra.train.mini_objective import Objective, draw_times, loss_weight, schedule_of, times_of_smaller
 from palitra.train.mini_prepare import Prepared
+from palitra.train.mini_stages import stage_at, total_steps
 from palitra.train.muon import MuonAdamW, split_parameters
 from palitra.train.progress import TrainingBar
 from palitra.train.text_tower import first_tower
 
 
 def mini_schedule() -> Schedule:
-    """Cosine with zero terminal SNR: the schedule mini is trained and sampled with."""
-    return Schedule.cosine(1000, zero_terminal_snr=True)
+    """Cosine with zero terminal SNR: the schedule of the default config, that of the embedded mini."""
+    return schedule_of(MiniConfig())
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """One training batch; `texts` (B,) are rows of the pack's texts."""
+    """One training batch; `texts` (B,) are rows of the pack's texts, `targets` what eye sees, if aligned."""
 
     latents: Tensor
     noise: Tensor
     times: Tensor
     texts: Tensor
+    targets: Tensor | None = None
 
 
 def draw_batch(prepared: Prepared, config: MiniConfig, step: int) -> Batch:
     """The batch of a step, a pure function of (seed, step): that makes resuming exact."""
     g = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
-    pack, n = prepared.pack, config.batch
+    stage = stage_at(config, step)
+    pack, n = prepared.pack_of(stage.size), stage.batch
     rows = torch.multinomial(prepared.weights, n, replacement=True, generator=g)
     flip = torch.randint(2, (n,), generator=g)
     latents = pack.latents[rows, flip].float()
@@ -50,30 +57,15 @@ def draw_batch(prepared: Prepared, config: MiniConfig, step: int) -> Batch:
     texts = pack.phrasings[rows, phrasing]
     texts = texts.masked_fill(torch.rand(n, generator=g) < config.text_dropout, 0)
     times = draw_times(config, n, g)
-    return Batch(latents, torch.randn(latents.shape, generator=g), times, texts)
-
-
-def draw_times(config: MiniConfig, n: int, generator: torch.Generator) -> Tensor:
-    """Times (n,), uniform, but a share `high_noise` of them only from `high_noise_from` on.
-
-    The layout of a picture is decided where abar < 0.05, in the last tenth of the cosine schedule: drawn
-    uniformly, nine of ten training samples would only polish details.
-    """
-    high = torch.rand(n, generator=generator) < config.high_noise
-    low = torch.where(high, config.high_noise_from, 0.0)
-    return ((low + (1 - low) * torch.rand(n, generator=generator)) * 1000).long()
-
-
-def loss_weight(abar: Tensor, config: MiniConfig) -> Tensor:
-    """Weight of the v-loss per sample: 1, or min-SNR (arXiv 2303.09556) min(snr, gamma) / (snr + 1)."""
-    if config.weighting == "equal":
-        return torch.ones_like(abar)
-    return torch.minimum(abar, config.min_snr_gamma * (1 - abar))
+    if stage.size != config.size and config.shift_stages:
+        times = times_of_smaller(schedule_of(config), stage.size / config.size)[times]
+    targets = None if prepared.targets is None else prepared.targets[rows, flip].float()
+    return Batch(latents, torch.randn(latents.shape, generator=g), times, texts, targets)
 
 
 def learning_rate(config: MiniConfig, step: int) -> float:
     """Linear warm-up, flat, then linear decay to 0 over the last part of `samples`."""
-    total = max(1, math.ceil(config.samples / config.batch))
+    total = total_steps(config)
     ramp = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
     left = (total - step) / max(1.0, total * (1 - config.decay_from))
     return config.learning_rate * ramp * min(1.0, max(0.0, left))
@@ -103,18 +95,32 @@ class MiniTrainer:
 
             self.unet.set_attn_processor(AttnProcessor())
         self.parameters = [*self.unet.parameters(), *self.text.parameters()]
+        self.modules = {"unet": self.unet, "text": self.text}
+        self.head: AlignmentHead | None = None
+        self.middle: list[Tensor] = []
+        if config.align:
+            torch.manual_seed(config.seed + 1)
+            self.head = AlignmentHead(config.channels[-1]).to(device)
+            self.modules["head"] = self.head
+            self.unet.mid_block.register_forward_hook(self._see_middle)
+        # the head is learned along and is no part of the average, which is what is exported
+        self.learned = [p for module in self.modules.values() for p in module.parameters()]
         self.optimizer = self._optimizer()
         self.ema = EMA(self.parameters, config.ema)
-        self.abar = mini_schedule().abar.float().to(device)
-        self.network: Any = torch.compile(self.unet) if config.compile else self.unet
-        self.modules = {"unet": self.unet, "text": self.text}
+        self.objective = Objective.of(config, device)
+        # every stage has a shape of its own, and fixed shapes are the fast ones
+        self.network: Any = torch.compile(self.unet, dynamic=False) if config.compile else self.unet
+
+    def _see_middle(self, _module: Any, _inputs: Any, output: Tensor) -> None:
+        self.middle.append(output)
 
     def _optimizer(self) -> MuonAdamW | torch.optim.AdamW:
         lr, betas = self.config.learning_rate, (0.9, self.config.beta2)
         decay = self.config.weight_decay
         if self.config.optimizer == "adamw":
-            return torch.optim.AdamW(self.parameters, lr=lr, betas=betas, weight_decay=decay)
-        return MuonAdamW(*split_parameters(self.unet, self.text), lr=lr, betas=betas, weight_decay=decay)
+            return torch.optim.AdamW(self.learned, lr=lr, betas=betas, weight_decay=decay)
+        matrices, rest = split_parameters(*self.modules.values())
+        return MuonAdamW(matrices, rest, lr, betas, decay, self.config.muon_iterations)
 
     def encode_texts(self, rows: Tensor) -> Tensor:
         """Token states (B, 77, D) of text rows; equal texts are encoded once."""
@@ -123,15 +129,25 @@ class MiniTrainer:
         return self.text(tokens).last_hidden_state[back.to(self.device)]
 
     def loss(self, batch: Batch) -> Tensor:
-        """Mean squared error of v = sqrt(abar) eps - sqrt(1 - abar) x0 (arXiv 2202.00512)."""
+        """Weighted mean squared error of what is predicted, plus the misalignment where it is asked for."""
         x0, noise = batch.latents.to(self.device), batch.noise.to(self.device)
         times = batch.times.to(self.device)
-        abar = self.abar[times].view(-1, 1, 1, 1)
-        a, s = abar.sqrt(), (1 - abar).sqrt()
+        x, told, target = self.objective.question(x0, noise, times)
+        self.middle.clear()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16):
-            out = self.network(a * x0 + s * noise, times, self.encode_texts(batch.texts)).sample
-        error = (out.float() - (a * noise - s * x0)).square().mean((1, 2, 3))
-        return (error * loss_weight(abar.flatten(), self.config)).mean()
+            out = self.network(x, told, self.encode_texts(batch.texts)).sample
+        error = (out.float() - target).square().mean((1, 2, 3))
+        loss = (error * loss_weight(self.objective.abar[times], self.config)).mean()
+        if self.head is None:
+            return loss
+        assert batch.targets is not None, "an aligned run has targets in its pack"
+        return loss + self.config.align * self._misalignment(batch.targets.to(self.device))
+
+    def _misalignment(self, targets: Tensor) -> Tensor:
+        assert self.head is not None
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16):
+            directions = self.head(self.middle.pop())
+        return misalignment(directions, targets).mean()
 
     def step(self, index: int) -> float:
         """One optimiser step; returns the loss."""
@@ -139,10 +155,11 @@ class MiniTrainer:
             group["lr"] = learning_rate(self.config, index)
         loss = self.loss(draw_batch(self.prepared, self.config, index))
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.parameters, self.config.clip_norm)
+        torch.nn.utils.clip_grad_norm_(self.learned, self.config.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self.ema.update(self.parameters, index)
+        # the average begins anew with every size: docs/decisions/0014
+        self.ema.update(self.parameters, index - stage_at(self.config, index).first)
         return float(loss.detach())
 
 
@@ -167,7 +184,7 @@ def train_mini(
 
     trainer = MiniTrainer(prepared, config, folder, device, begin_with)
     start = load_checkpoint(folder, trainer.modules, trainer.optimizer, trainer.ema)
-    total = math.ceil(config.samples / config.batch)
+    total = total_steps(config)
     with TrainingBar("mini", total, start, folder / "log.csv") as bar:
         for index in range(start, total):
             bar.advance(index, loss=trainer.step(index), lr=learning_rate(config, index))

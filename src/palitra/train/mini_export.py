@@ -6,6 +6,7 @@ from pathlib import Path
 
 from palitra.models.text_to_image import save_mini
 from palitra.train.mini import MiniTrainer
+from palitra.train.mini_objective import scheduler_config
 
 
 def export_mini(trainer: MiniTrainer, folder: Path) -> None:
@@ -13,7 +14,12 @@ def export_mini(trainer: MiniTrainer, folder: Path) -> None:
     trainer.ema.swap(trainer.parameters)
     try:
         save_mini(
-            folder, trainer.unet, trainer.text, trainer.prepared.tokenizer, trainer.prepared.autoencoder
+            folder,
+            trainer.unet,
+            trainer.text,
+            trainer.prepared.tokenizer,
+            trainer.prepared.autoencoder,
+            scheduler_config(trainer.config),
         )
     finally:
         trainer.ema.swap(trainer.parameters)

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from palitra.core.parametrise import to_prediction
 from palitra.train.captioned import CONCEPTS
 
 if TYPE_CHECKING:
@@ -33,19 +34,20 @@ def write_sheet(trainer: MiniTrainer, path: Path, scale: float = 3.0, steps: int
 def _draw(trainer: MiniTrainer, rows: int, scale: float, steps: int) -> Tensor:
     texts = trainer.prepared.pack.texts
     prompts = [texts.index(f"a photo of {'an' if c == 'elephant' else 'a'} {c}") for c in CONCEPTS] * rows
-    n, h = len(prompts), trainer.config.size // trainer.config.factor
+    config, objective = trainer.config, trainer.objective
+    n, h = len(prompts), config.size // config.factor
     context = trainer.encode_texts(torch.tensor(prompts + [0] * n)).to(trainer.device)
     g = torch.Generator().manual_seed(0)
-    x = torch.randn(n, trainer.config.latent_channels, h, h, generator=g).to(trainer.device)
-    times = [round(1000 - i * 1000 / steps) - 1 for i in range(steps)] + [-1]
-    for t, u in pairwise(times):
-        a, b = trainer.abar[t], trainer.abar[u] if u >= 0 else torch.ones(())
-        with torch.autocast(trainer.device.type, torch.bfloat16, enabled=trainer.config.bf16):
-            v = trainer.unet(x.repeat(2, 1, 1, 1), torch.tensor(t), context).sample.float()
-        cond, uncond = v.chunk(2)
-        v = uncond + scale * (cond - uncond)
-        x0 = a.sqrt() * x - (1 - a).sqrt() * v
-        eps = (1 - a).sqrt() * x + a.sqrt() * v
-        x = b.sqrt() * x0 + (1 - b).sqrt() * eps
+    x = torch.randn(n, config.latent_channels, h, h, generator=g).to(trainer.device)
+    for t, u in pairwise(objective.schedule.times(steps, "trailing")):
+        seen, told = objective.asked(x, torch.full((n,), t, device=trainer.device))
+        with torch.autocast(trainer.device.type, torch.bfloat16, enabled=config.bf16):
+            out = trainer.unet(seen.repeat(2, 1, 1, 1), told.repeat(2), context).sample.float()
+        cond, uncond = out.chunk(2)
+        guided = uncond + scale * (cond - uncond)
+        p = to_prediction(guided, x, objective.schedule.signal(t), objective.kind)
+        b = objective.schedule.signal(u)
+        x = b**0.5 * p.x0 + (1 - b) ** 0.5 * p.eps
+    trainer.middle.clear()
     images = trainer.prepared.autoencoder.decode(x.cpu()).clamp(-1, 1)
     return ((images + 1) * 127.5).round().byte()

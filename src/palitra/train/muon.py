@@ -18,7 +18,8 @@ from torch import nn
 class MuonAdamW:
     """Holds `torch.optim.Muon` over flat views of `matrices` and `torch.optim.AdamW` over `rest`.
 
-    Both take the same rates: Muon's updates are scaled to the size that AdamW's have.
+    Both take the same rates: Muon's updates are scaled to the size that AdamW's have. `iterations` are the
+    steps of Newton and Schulz towards the orthogonal matrix.
     """
 
     def __init__(
@@ -28,13 +29,18 @@ class MuonAdamW:
         lr: float,
         betas: tuple[float, float],
         weight_decay: float,
+        iterations: int = 5,
     ) -> None:
         self._matrices = list(matrices)
         # the views share memory with the parameters: a step through them moves the network; `view`
         # refuses layouts (channels last) where `flatten` would copy and the network would stand still
         self._flat = [nn.Parameter(p.detach().view(len(p), -1)) for p in self._matrices]
         self._muon = torch.optim.Muon(
-            self._flat, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"
+            self._flat,
+            lr=lr,
+            weight_decay=weight_decay,
+            adjust_lr_fn="match_rms_adamw",
+            ns_steps=iterations,
         )
         self._adamw = torch.optim.AdamW(rest, lr=lr, betas=betas, weight_decay=weight_decay)
 
