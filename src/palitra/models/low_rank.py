@@ -107,10 +107,10 @@ def merge(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
             if weight is None:
                 raise KeyError(name)
             if f"{name}.full" in tensors:
-                weight += tensors[f"{name}.full"].to(weight)
+                weight.add_(tensors[f"{name}.full"].to(weight))
             else:
                 up, down = (tensors[f"{name}.{part}"].to(weight) for part in ("up", "down"))
-                weight += (up @ down).view_as(weight)
+                weight.add_((up @ down).view_as(weight))
         except (KeyError, RuntimeError) as error:
             raise WeightsError(
                 f"`student` must fit its model, but the difference of {name} does not"

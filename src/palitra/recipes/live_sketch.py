@@ -29,6 +29,7 @@ from palitra.models.edge_predictor import EdgePredictor
 from palitra.models.text_to_image import TextToImage
 from palitra.recipes.generate import memory_words
 from palitra.samplers.dpm_multistep import DPMSolverMultistep
+from palitra.spec.build import build
 from palitra.spec.recipes import SketchToImageParams
 
 MOST_WORDS = 64
@@ -91,7 +92,7 @@ class LiveSketcher:
     def _guided(self, paper: Tensor, words: Condition, prompt: str, seed: int, hooks: Hooks) -> Tensor:
         """A few steps of sketch guidance, the default dial."""
         model, (predictor, _) = self.model, self._edges()
-        beta, stop = SketchToImageParams(prompt="live").dial()
+        beta, stop = build(SketchToImageParams, {"prompt": "live"}).dial()
         with torch.no_grad():
             target = model.autoencoder.encode(paper.expand(-1, 3, -1, -1).to(model.device) * 2 - 1).float()
         scale = model.prompt_scale * (1 + model.words_gain * beta)
