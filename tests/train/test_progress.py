@@ -13,9 +13,10 @@ def test_every_tenth_step_is_logged_and_a_resumed_run_goes_on(tmp_path):
 
 
 def test_without_a_terminal_a_plain_line_comes_every_50_steps(tmp_path, capsys):
-    with TrainingBar("toy", 100, 0, tmp_path / "log.csv") as bar:
-        for index in range(100):
+    with TrainingBar("toy", 120, 0, tmp_path / "log.csv") as bar:
+        for index in range(120):
             bar.advance(index, loss=2.0)
     lines = capsys.readouterr().err.strip().splitlines()
-    assert [line.split(" ")[0] for line in lines if "/" in line] == ["50/100", "100/100"]
+    begins = [" ".join(line.split(" ")[:2]) for line in lines if "/" in line]
+    assert begins == ["toy 50/120", "toy 100/120", "toy 120/120"]
     assert "loss 2" in lines[0]

@@ -26,15 +26,21 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Rows of a parquet file with the named columns, in file order.
 
     Raises:
-        InputError: the file or a column is missing.
+        InputError: the file or a column is missing, or the file is damaged.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     if not path.is_file():
         raise InputError(
             f"`data` must hold {path.parent.name}/{path.name}: set PALITRA_DATA to the image sets' folder"
         )
-    file = pq.ParquetFile(path)
+    try:
+        file = pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(
+            f"`data` must hold whole files, but {path.parent.name}/{path.name} is damaged: get it again"
+        ) from error
     missing = [c for c in columns if c not in file.schema_arrow.names]
     if missing:
         raise InputError(

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from palitra.data.check_shards import Shard, check_shards
 from palitra.data.datasets import decode_rgb, read_rows
 
 CONCEPTS = ("person", "cat", "dog", "horse", "elephant", "giraffe", "guitar", "house")
@@ -63,8 +64,25 @@ def sampling_weights(
     return weights
 
 
+def captioned_shards(split: str, small: bool = False) -> tuple[Shard, ...]:
+    """What `read_captioned` reads, and with `small` what `read_small` reads."""
+    wanted = {
+        "faces-video": ("image", "caption"),
+        "pets": ("image", "caption", "label"),
+        "pacs": ("image", "caption", "label", "domain"),
+    }
+    if small:
+        wanted["cifar10"] = ("image", "caption", "label")
+    return tuple(Shard(f"{name}/{split}.parquet", columns) for name, columns in wanted.items())
+
+
 def read_captioned(root: Path, split: str, size: int) -> CaptionedSet:
-    """Read one split at `size` pixels; about 20 s and 160 MB for the whole training split at 64 px."""
+    """Read one split at `size` pixels; about 20 s and 160 MB for the whole training split at 64 px.
+
+    Raises:
+        InputError: shards are missing or broken; all are named before anything is decoded.
+    """
+    check_shards(root, captioned_shards(split))
     images, captions, concepts = [], [], []
     for cell, caption, concept in _rows(root, split):
         images.append(decode_rgb(cell, size))

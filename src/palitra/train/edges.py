@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from palitra.data.check_shards import Shard, check_shards
 from palitra.data.datasets import data_root, decode_rgb, read_rows
 from palitra.data.edges import normalise
 from palitra.errors import InputError, check_range
@@ -28,6 +29,8 @@ from palitra.train.ema import EMA
 from palitra.train.progress import TrainingBar
 
 DEFAULTS = Path(__file__).with_suffix(".toml")
+COLUMNS = ("image", "boundaries", "annotators")
+SHARDS = tuple(Shard(f"bsds500/{split}.parquet", COLUMNS) for split in ("train", "val"))
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def read_annotated(root: Path, split: str, limit: int | None = None) -> list[Ann
         InputError: the file is missing or has other columns.
     """
     pictures: list[AnnotatedPicture] = []
-    for row in read_rows(root / "bsds500" / f"{split}.parquet", ("image", "boundaries", "annotators")):
+    for row in read_rows(root / "bsds500" / f"{split}.parquet", COLUMNS):
         if limit is not None and len(pictures) == limit:
             break
         with Image.open(io.BytesIO(row["boundaries"]["bytes"])) as file:
@@ -222,10 +225,11 @@ def train_edges(
         device: default is the CPU.
 
     Raises:
-        InputError: the data is missing.
+        InputError: the data is missing or broken.
         WeightsError: `run` holds a checkpoint of another shape.
     """
     root = data or data_root()
+    check_shards(root, SHARDS)
     pictures = read_annotated(root, "train") + read_annotated(root, "val")
     trainer = EdgesTrainer(pictures, config, device or torch.device("cpu"))
     start = load_checkpoint(run, trainer.modules, trainer.optimizer, trainer.ema)

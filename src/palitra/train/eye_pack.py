@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from palitra.data.check_shards import Shard, check_shards
 from palitra.data.datasets import decode_rgb, read_rows
 from palitra.errors import InputError, WeightsError
 from palitra.models.eye_network import CONCEPTS, DOMAINS
@@ -30,6 +31,7 @@ COLUMNS = {
 SIDES = {"cifar10": 32}
 SIDE = 96
 LABELS = ("concept", "domain", "breed", "caption", "person", "video")
+SHARDS = tuple(Shard(f"{name}/train.parquet", ("image", *columns)) for name, columns in COLUMNS.items())
 HELD_EVERY, HELD_PEOPLE_EVERY = 50, 20
 
 
@@ -166,11 +168,16 @@ def make_pack(photos: Mapping[str, PhotoSet]) -> EyePack:
 
 
 def prepare_eye(run: Path, data: Path | None) -> EyePack:
-    """The pack of a run folder, made from the images in `data` if it is not there yet."""
+    """The pack of a run folder, made from the images in `data` if it is not there yet.
+
+    Raises:
+        InputError: shards are missing or broken; all are named before anything is decoded.
+    """
     from palitra.data.datasets import data_root
 
     path = run / "pack.safetensors"
     if not path.exists():
         root = data or data_root()
+        check_shards(root, SHARDS)
         make_pack({name: read_photo_set(root, name, "train") for name in COLUMNS}).save(path)
     return EyePack.load(path)

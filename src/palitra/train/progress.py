@@ -20,11 +20,12 @@ from rich.progress import (
 class TrainingBar:
     """Context manager; `advance` shows the numbers of a step and logs every 10th.
 
-    Without a terminal a plain line is printed every 50 steps, so that a log file stays readable.
+    Without a terminal a plain line is printed every 50 steps and at the last, so that a log file stays
+    readable.
     """
 
     def __init__(self, name: str, total: int, start: int, log: Path) -> None:
-        self.total, self.start, self.log = total, start, log
+        self.name, self.total, self.start, self.log = name, total, start, log
         self.console = Console(stderr=True)
         columns = (
             TextColumn("[bold]{task.description}"),
@@ -60,7 +61,9 @@ class TrainingBar:
                 file.write(
                     f"{index + 1},{time.time():.0f}," + ",".join(f"{v:.6g}" for v in numbers.values()) + "\n"
                 )
-        if not self.console.is_terminal and (index + 1) % 50 == 0:
+        if not self.console.is_terminal and ((index + 1) % 50 == 0 or index + 1 == self.total):
             pace = (time.monotonic() - self.began) / (index + 1 - self.start)
             left = pace * (self.total - index - 1) / 60
-            self.console.print(f"{index + 1}/{self.total} {shown} {pace:.2f} s/step, {left:.0f} min left")
+            self.console.print(
+                f"{self.name} {index + 1}/{self.total} {shown} {pace:.2f} s/step, {left:.0f} min left"
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,9 +33,11 @@ class SketchPack:
     texts: Tensor
 
     def save(self, path: Path) -> None:
-        """Write one safetensors file."""
+        """Write one safetensors file, atomically."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({k: v.contiguous() for k, v in vars(self).items()}, path)
+        part = path.with_suffix(".part")
+        save_file({k: v.contiguous() for k, v in vars(self).items()}, part)
+        os.replace(part, path)
 
     @classmethod
     def load(cls, path: Path) -> SketchPack:

@@ -19,8 +19,13 @@ NATIVE = 128
 """Side of the stored pictures: edges are found there, whatever the model's size."""
 
 
-def read_triplets(model: TextToImage, config: SketchConfig, folder: Path, data: Path | None) -> SketchPack:
-    """`folder/triplets.safetensors`, made from the captioned set when it is not there yet."""
+def read_triplets(
+    model: TextToImage, config: SketchConfig, folder: Path, data: Path | None, edges: Path | None = None
+) -> SketchPack:
+    """`folder/triplets.safetensors`, made from the captioned set when it is not there yet.
+
+    edges: folder of the edge detector's weights, by default the embedded ones.
+    """
     path = folder / "triplets.safetensors"
     if path.exists():
         return SketchPack.load(path)
@@ -30,7 +35,7 @@ def read_triplets(model: TextToImage, config: SketchConfig, folder: Path, data: 
     rows = torch.multinomial(
         sampling_weights(images.concepts, 0.5), min(config.pictures, len(images.images)), generator=g
     )
-    detector = EdgeDetector.load(device=str(model.device))
+    detector = EdgeDetector.load(edges, device=str(model.device))
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("encoding triplets", total=len(rows))
         pack = encode_triplets(

@@ -8,6 +8,7 @@ differ from CLIP in reading a random position instead of the end token only.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,9 @@ def first_tower(prepared: Prepared, config: MiniConfig, folder: Path) -> Any:
     if config.text_steps:
         _contrast(tower, prepared, config, folder)
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({k: v.contiguous() for k, v in tower.state_dict().items()}, path)
+    part = path.with_suffix(".part")
+    save_file({k: v.contiguous() for k, v in tower.state_dict().items()}, part)
+    os.replace(part, path)
     return tower
 
 

@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from palitra.data.check_shards import Shard, check_shards
 from palitra.data.datasets import data_root, decode_rgb, read_rows
 from palitra.errors import InputError, check_range
 from palitra.models.autoencoder import Autoencoder, load_kl_autoencoder, load_patch_autoencoder
@@ -26,6 +27,7 @@ from palitra.train.muon import MuonAdamW, split_parameters
 from palitra.train.progress import TrainingBar
 
 SETS = ("pets", "pacs", "faces-video", "faces-lfw")
+SHARDS = tuple(Shard(f"{name}/train.parquet", ("image",)) for name in SETS)
 SIDE = 128
 
 
@@ -65,11 +67,7 @@ class UpscaleConfig:
 
 
 def read_cells(root: Path, split: str) -> list[dict[str, bytes]]:
-    """Encoded pictures of all sets, in the order of the files: 65 MB for the training splits.
-
-    Raises:
-        InputError: a file or a column is missing.
-    """
+    """Encoded pictures of all sets, in the order of the files: 65 MB for the training splits."""
     return [row["image"] for name in SETS for row in read_rows(root / name / f"{split}.parquet", ["image"])]
 
 
@@ -215,10 +213,12 @@ def train_upscale(
         device: default is the CPU.
 
     Raises:
-        InputError: the data is missing.
+        InputError: the data is missing or broken; all shards that are, are named.
         WeightsError: `run` holds a checkpoint of another shape.
     """
-    cells = read_cells(data or data_root(), "train")
+    root = data or data_root()
+    check_shards(root, SHARDS)
+    cells = read_cells(root, "train")
     trainer = UpscaleTrainer(cells, autoencoder, config, device or torch.device("cpu"))
     start = load_checkpoint(run, trainer.modules, trainer.optimizer, trainer.ema)
     with TrainingBar("upscale", config.steps, start, run / "log.csv") as bar:
