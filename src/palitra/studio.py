@@ -67,6 +67,17 @@ def predictor_folder(model: str) -> Path:
     return home() / "sketch" / model.replace("/", "--")
 
 
+def live_folder(model: str) -> Path:
+    """Where the sketch adapter (`adapter/`) and the few-step student (`student/`) of a model lie.
+
+    As its edge predictor: embedded for `mini`, `live/` inside a model's own folder, else under the home folder.
+    """
+    beside = predictor_folder(model)
+    if beside.name == "sketch":
+        return beside.with_name("live")
+    return beside.parent.with_name("live") / beside.name
+
+
 class Studio:
     """A model in memory. Pictures of one studio do not depend on each other."""
 
