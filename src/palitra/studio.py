@@ -70,7 +70,7 @@ def predictor_folder(model: str) -> Path:
 def live_folder(model: str) -> Path:
     """Where the sketch adapter (`adapter/`) and the few-step student (`student/`) of a model lie.
 
-    As its edge predictor: embedded for `mini`, `live/` inside a model's own folder, else under the home folder.
+    As its edge predictor: embedded for `mini`, `live/` inside a model's own folder, else in the home folder.
     """
     beside = predictor_folder(model)
     if beside.name == "sketch":

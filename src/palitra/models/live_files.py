@@ -6,6 +6,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -56,8 +57,7 @@ def read_student(folder: Path, model: TextToImage) -> tuple[dict[str, Tensor], t
     """
     config = read_json(folder / "config.json")
     times = config.get("times")
-    falling = isinstance(times, list) and all(isinstance(t, int) for t in times)
-    if not falling or sorted(set(times), reverse=True) != times or times[-1] != -1 or len(times) < 2:
+    if not isinstance(times, list) or not _falls(times):
         raise WeightsError(f"`times` in {folder}/config.json must fall to -1, got {times}")
     if times[0] >= model.schedule.steps:
         raise WeightsError(
@@ -69,6 +69,12 @@ def read_student(folder: Path, model: TextToImage) -> tuple[dict[str, Tensor], t
             f"`{model.name}`, these are {model.fingerprint}: run `palitra train live` again"
         )
     return find_weights(folder, "model").tensors(), tuple(times)
+
+
+def _falls(times: list[Any]) -> bool:
+    """Whether these are whole numbers that fall to -1."""
+    whole = all(isinstance(t, int) for t in times) and len(times) >= 2
+    return whole and times[-1] == -1 and sorted(set(times), reverse=True) == times
 
 
 def load_live(folder: Path, model: TextToImage, dtype: torch.dtype = torch.float32) -> LiveStudent:
