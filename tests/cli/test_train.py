@@ -44,3 +44,18 @@ def test_bad_input_is_one_sentence(words, sentence, tmp_path, monkeypatch, capsy
     assert (out, code) == ("", 2)
     assert sentence in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_all_is_wired_to_its_stages(tmp_path, monkeypatch, capsys):
+    out, err, code = palitra(monkeypatch, capsys, "all", "--run", tmp_path, "--only", "sketch")
+    assert (out, code) == ("", 2)
+    assert "`only` and `skip` must leave edges in for sketch" in err
+    out, err, code = palitra(monkeypatch, capsys, "all", "--run", tmp_path, "--set", "samples=3")
+    assert (out, code) == ("", 2)
+    assert "`set` must look like stage.key=value, got samples=3" in err
+    words = ["--run", tmp_path, "--data", tmp_path / "nowhere", "--smoke"]
+    out, err, code = palitra(monkeypatch, capsys, "all", *words)
+    assert (out, code) == ("", 2)
+    for shard in ("bsds500/val", "cifar10/train", "faces-lfw/train"):
+        assert f"{shard}.parquet (missing)" in err
+    assert not [p for p in tmp_path.rglob("*") if p.is_file()]

@@ -65,5 +65,6 @@ class TrainingBar:
             pace = (time.monotonic() - self.began) / (index + 1 - self.start)
             left = pace * (self.total - index - 1) / 60
             self.console.print(
-                f"{self.name} {index + 1}/{self.total} {shown} {pace:.2f} s/step, {left:.0f} min left"
+                f"{self.name} {index + 1}/{self.total} {shown} {pace:.2f} s/step, {left:.0f} min left",
+                soft_wrap=True,
             )
