@@ -12,8 +12,11 @@ PalitraError                      exit code 1: a fault of ours or of the machine
 ├── DiskError                     a file cannot be written
 ├── ServiceError                  the service cannot do that now
 │   ├── NotFoundError             no such job, file or picture, or not yours
+│   │   └── LiveOffError          no live pictures here
 │   ├── ConflictError             the state does not allow it
+│   │   └── SupersededError       a newer live picture of the same tab is wanted
 │   ├── BusyError                 a queue is full; says when to come back
+│   │   └── LiveStartingError     who draws live pictures is not ready
 │   ├── StorageError              so much is kept that nothing new is taken
 │   └── AccessError               no key, a wrong one, or not allowed
 └── Cancelled                     stopped on request; finished pictures are kept
@@ -124,6 +127,43 @@ class BusyError(ServiceError):
     def __init__(self, message: str, retry_after_s: float, status: int = 429, ru: str | None = None) -> None:
         super().__init__(message, ru)
         self.retry_after_s, self.status = retry_after_s, status
+
+
+class LiveOffError(NotFoundError):
+    """This service draws no live pictures."""
+
+    code = "live_off"
+
+    def __init__(self, message: str = "live pictures are switched off here", ru: str | None = None) -> None:
+        super().__init__(message, ru)
+
+
+class SupersededError(ConflictError):
+    """A newer live picture of the same tab is wanted, so this one is not drawn, or not to its end."""
+
+    code = "superseded"
+
+    def __init__(
+        self,
+        message: str = "`number` must be the newest of its tab, got an older one",
+        ru: str | None = None,
+    ) -> None:
+        super().__init__(message, ru)
+
+
+class LiveStartingError(BusyError):
+    """The process that draws live pictures starts, or starts again."""
+
+    code = "live_starting"
+
+    def __init__(
+        self,
+        message: str = "live pictures are starting: try again in a moment",
+        retry_after_s: float = 1,
+        status: int = 503,
+        ru: str | None = None,
+    ) -> None:
+        super().__init__(message, retry_after_s, status, ru)
 
 
 class StorageError(ServiceError):

@@ -37,6 +37,7 @@ def serve(settings):
         "PALITRA_FOLDER": str(settings.folder),
         "PALITRA_GRACE_S": "0.5",
         "PALITRA_CLAIM": "1",
+        "PALITRA_LIVE": "false",
     }
     process = subprocess.Popen([sys.executable, "-c", SERVE, str(port)], env=environment, cwd=ROOT)
     until = time.monotonic() + 30

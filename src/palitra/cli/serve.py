@@ -31,12 +31,16 @@ def serve(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen at.")] = None,
     workers: Annotated[int, typer.Option(min=0, max=64, help="Worker processes on this machine.")] = 1,
     model: Annotated[str | None, typer.Option(help="The model that is warm at start.")] = None,
+    live: Annotated[
+        bool | None, typer.Option(help="Pictures while one draws; by default where there are workers.")
+    ] = None,
 ) -> None:
     """Start the API and, beside it, workers that draw."""
-    settle(folder=folder, db=db, host=host, port=port, model=model)
+    settle(folder=folder, db=db, host=host, port=port, model=model, live=live)
     import uvicorn
 
     from palitra.service.api.app import create_app
+    from palitra.service.live.process import WORKER
     from palitra.service.logs import set_up
     from palitra.service.settings import Settings
     from palitra.service.workers.supervisor import Supervisor
@@ -44,7 +48,9 @@ def serve(
     settings = Settings().check()
     set_up(settings.log, settings.audit or settings.folder / "audit.jsonl")
     listening = _listen(settings.host, settings.port)
-    app = create_app(settings)
+    # a machine without workers draws nothing, unless somebody says that it shall
+    drawn_here = workers > 0 or "live" in settings.model_fields_set
+    app = create_app(settings, WORKER if settings.live and drawn_here else None)
     supervisor = Supervisor(workers)
     # uvicorn raises SIGTERM again when it has stopped: it must not end us before the workers have
     signal.signal(signal.SIGTERM, _leave)

@@ -23,6 +23,8 @@ Act = Literal[
     "image.deleted",
     "key.made",
     "key.removed",
+    "live.begun",
+    "live.refused",
     "login.done",
     "login.failed",
     "login.ended",

@@ -89,6 +89,14 @@ class Settings(BaseSettings):
     )
     most_store_bytes: int = Field(default=0, ge=0, description="Of all owners together; 0: no bound.")
 
+    live: bool = Field(default=True, description="Pictures while one draws, by a process of their own.")
+    live_model: str = Field(default="mini", description="The model of live pictures.")
+    live_threads: int = Field(default=0, ge=0, description="Of the live worker; 0: half of the cores.")
+    live_nice: int = Field(default=5, ge=0, le=19, description="How far the live worker stands behind jobs.")
+    live_rate: float = Field(
+        default=10, ge=0, description="Live pictures a second of one caller; 0: no bound."
+    )
+
     mark_visible: bool = Field(default=False, description="A word in the corner of every picture.")
     mark_invisible: bool = Field(default=False, description="A mark in the pixels that `mark_key` finds.")
     mark_key: SecretStr | None = Field(default=None, description="Secret of the invisible mark.")

@@ -30,6 +30,26 @@ def test_no_session_begins_with_the_page_of_a_study_and_with_files(client, path)
     assert "set-cookie" in client.get("/v1/studies/pilot").headers
 
 
+LINK = {"sec-fetch-mode": "navigate", "sec-fetch-site": "cross-site", "accept": "text/html,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/v1/jobs", "/healthz", "/nothing"])
+@pytest.mark.parametrize("told", [LINK, {"accept": LINK["accept"]}])
+def test_a_link_on_another_site_replaces_no_session(client, path, told):
+    # a strict cookie is not sent along with a click there, so the server sees none
+    client.get("/v1/session")
+    kept = client.cookies[COOKIE]
+    client.cookies.clear()
+    assert "set-cookie" not in client.get(path, headers=told).headers
+    # what the page asks then is of its own site and carries the cookie
+    client.cookies.set(COOKIE, kept)
+    assert "set-cookie" not in client.get("/v1/session", headers={"sec-fetch-mode": "cors"}).headers
+
+
+def test_the_first_call_of_a_page_begins_a_session(client):
+    assert "set-cookie" in client.get("/v1/session", headers={"sec-fetch-mode": "cors"}).headers
+
+
 def routes(app):
     for path, methods in app.openapi()["paths"].items():
         for method in methods:

@@ -25,6 +25,7 @@ from palitra.service.filters.filter import Filters
 from palitra.service.jobs.durable import open_client
 from palitra.service.jobs.store import JobStore
 from palitra.service.keys import find_key
+from palitra.service.live.lane import Lane
 from palitra.service.sessions import key_of_session
 from palitra.service.settings import Settings
 from palitra.zoo.embedded import ClassModel, class_models
@@ -47,6 +48,7 @@ class Service:
     classes: Mapping[str, ClassModel]
     provenance: Provenance | None = None
     anchors: str | None = None
+    live: Lane | None = None
 
     @classmethod
     def open(cls, settings: Settings) -> Service:

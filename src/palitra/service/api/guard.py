@@ -17,6 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from palitra.service.api.problems import problem_answer
+from palitra.service.live.bounds import LIVE_BYTES
 from palitra.service.logs import REQUEST
 from palitra.service.sessions import new_token
 from palitra.service.settings import Settings
@@ -24,8 +25,9 @@ from palitra.service.settings import Settings
 COOKIE: Final = "palitra_session"
 SAFE: Final = ("GET", "HEAD", "OPTIONS")
 COOKIELESS: Final = ("/study/", "/assets/", "/palitra.svg")
-"""No session begins here. A click on another site does not send a strict cookie along, so who comes back to a
-study by a link would lose theirs; its page's first call begins one, and its files must not begin another."""
+"""No session begins here: these are files of pages, and a page's first call begins one (see `_navigates`)."""
+SMALL: Final = {"/v1/live": LIVE_BYTES + 64 * 1024}
+"""Bounds of bodies that are smaller than that of uploads."""
 HEADERS: Final = {
     "content-security-policy": "default-src 'self'; img-src 'self' blob: data:; style-src 'self'; "
     "script-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
@@ -64,9 +66,10 @@ class Guard:
         state = scope.setdefault("state", {})
         state |= {"request": secrets.token_hex(8), "session": token, "fresh": fresh}
         named = REQUEST.set(state["request"])
-        passing = _Passing(scope, receive, send, self.most_bytes, self.body_s)
+        most = min(self.most_bytes, SMALL.get(scope["path"], self.most_bytes))
+        passing = _Passing(scope, receive, send, most, self.body_s)
         try:
-            fault = self._fault(scope["method"], headers)
+            fault = self._fault(scope["method"], headers, most)
             if fault:
                 await passing.refuse(*fault)
                 return
@@ -76,7 +79,7 @@ class Guard:
         finally:
             REQUEST.reset(named)
 
-    def _fault(self, method: str, headers: Headers) -> tuple[int, str, str] | None:
+    def _fault(self, method: str, headers: Headers, most: int) -> tuple[int, str, str] | None:
         host = headers.get("host", "").lower()
         name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
         if name not in self.hosts:
@@ -85,8 +88,8 @@ class Guard:
         if method not in SAFE and origin and urlsplit(origin).netloc.lower() != host:
             return 403, "bad_origin", f"`Origin` must be {host}, got {origin[:80]}"
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > self.most_bytes:
-            return 413, "too_large", f"`body` must have at most {self.most_bytes} bytes, got {length[:20]}"
+        if not length.isdigit() or int(length) > most:
+            return 413, "too_large", f"`body` must have at most {most} bytes, got {length[:20]}"
         return None
 
 
@@ -144,13 +147,29 @@ class _Passing:
         state = self._scope["state"]
         headers["x-request-id"] = state["request"]
         given = any(each.startswith(f"{COOKIE}=") for each in headers.getlist("set-cookie"))
-        if state["fresh"] and not given and not self._scope["path"].startswith(COOKIELESS):
+        if state["fresh"] and not given and _may_begin(self._scope):
             headers.append("set-cookie", session_cookie(state["session"], self._scope["scheme"]))
 
 
 def owner_of_session(token: str) -> str:
     """The owner's name of a session; the token itself is kept nowhere."""
     return "s-" + hashlib.sha256(token.encode()).hexdigest()[:32]
+
+
+def _may_begin(scope: Scope) -> bool:
+    """Whether the answer may give a session to who has none."""
+    return not scope["path"].startswith(COOKIELESS) and not _navigates(Headers(scope=scope))
+
+
+def _navigates(headers: Headers) -> bool:
+    """Whether a browser opens this address in a window.
+
+    A click on another site does not send a strict cookie along: who has a session looks as if they had none,
+    and a new one would take the place of theirs. The page's own first call sends it, or begins one. Browsers
+    tell the mode on https and on the machine itself; else it shows in what they accept.
+    """
+    mode = headers.get("sec-fetch-mode")
+    return mode == "navigate" if mode else "text/html" in headers.get("accept", "")
 
 
 def _session(headers: Headers) -> tuple[str, bool]:

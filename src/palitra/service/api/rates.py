@@ -20,6 +20,8 @@ from palitra.service.settings import Settings
 
 FREE: Final = ("/healthz", "/readyz")
 UPLOADS: Final = ("/v1/files", "/v1/images/edits")
+LIVE: Final = "/v1/live"
+LIVE_BURST_S: Final = 3
 JOIN: Final = re.compile(r"/v1/studies/[^/]+/participants")
 MOST_BUCKETS: Final = 20_000
 HOUR_S: Final = 3600
@@ -74,6 +76,8 @@ class Rates:
         self._requests = _pair(settings.rate, settings.rate_burst, wide)
         self._files = _pair(self.uploads / HOUR_S, max(1, self.uploads), wide)
         self.joins = settings.joins_per_hour
+        self.live = settings.live_rate
+        self._live = _pair(self.live, max(1, LIVE_BURST_S * self.live), wide)
         self._joins = Buckets(self.joins / HOUR_S, self.joins) if self.joins else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,19 +91,10 @@ class Rates:
             detail = f"`requests` must be at most {self.rate:g} a second, got more: wait {{}} s"
             await _refuse(scope, receive, send, taken, detail)
             return
-        if scope["method"] == "POST" and scope["path"] in UPLOADS:
-            files = _take(self._files, names)
-            if files and files.wait_s:
-                detail = f"`uploads` must be at most {self.uploads} an hour, got more: wait {{}} s"
-                await _refuse(scope, receive, send, files, detail)
-                return
-        if self._joins is not None and scope["method"] == "POST" and JOIN.fullmatch(scope["path"]):
-            # by the address alone: who drops the cookie is somebody else, and would answer again
-            join = self._joins.take(_address(scope))
-            if join.wait_s:
-                detail = f"`participants` must be at most {self.joins} an hour, got more: wait {{}} s"
-                await _refuse(scope, receive, send, join, detail)
-                return
+        over = self._over(scope, names)
+        if over:
+            await _refuse(scope, receive, send, *over)
+            return
 
         async def told(message: Message) -> None:
             if taken and message["type"] == "http.response.start":
@@ -111,6 +106,25 @@ class Rates:
             await send(message)
 
         await self.app(scope, receive, told)
+
+    def _over(self, scope: Scope, names: tuple[str | None, str]) -> tuple[Taken, str] | None:
+        """What has a bound of its own beside that of requests, when it is reached."""
+        path = scope["path"]
+        if scope["method"] != "POST":
+            return None
+        if path in UPLOADS:
+            taken = _take(self._files, names)
+            detail = f"`uploads` must be at most {self.uploads} an hour, got more: wait {{}} s"
+        elif path == LIVE:
+            taken = _take(self._live, names)
+            detail = f"`live` must be at most {self.live:g} pictures a second, got more: wait {{}} s"
+        elif self._joins is not None and JOIN.fullmatch(path):
+            # by the address alone: who drops the cookie is somebody else, and would answer again
+            taken = self._joins.take(names[1])
+            detail = f"`participants` must be at most {self.joins} an hour, got more: wait {{}} s"
+        else:
+            return None
+        return (taken, detail) if taken and taken.wait_s else None
 
 
 def _pair(rate: float, burst: float, wide: float) -> tuple[Buckets, Buckets] | None:

@@ -50,6 +50,11 @@ class Decoder:
             raise ImageError(answer)
         return answer
 
+    def warm(self) -> None:
+        """Start a child before the first upload comes."""
+        with self._child():
+            pass
+
     def close(self) -> None:
         """End the children."""
         with contextlib.suppress(Empty):

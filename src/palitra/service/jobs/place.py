@@ -77,5 +77,7 @@ def _seconds(connection: Connection, cost_key: str) -> float:
 
 
 def _pictures(job: Job) -> int:
-    each = max(1, int(job.params.get("best_of") or job.params.get("n") or 1))
+    n = int(job.params.get("n") or 1)
+    begun = BEGUN_FOR_BEST * n if job.params.get("quality") == "best" else n
+    each = max(1, int(job.params.get("best_of") or begun))
     return each * max(1, len(str(job.params.get("target", "")).splitlines()))

@@ -43,8 +43,10 @@ class RecipePainter:
         self.seconds: dict[str, float] = {}
 
     def together(self, job: Job) -> bool:
-        """Seeds of `best_of` compete within their job; classes and edits fill batches of their own."""
-        return job.params.get("recipe") not in ("classes", "edit") and job.params.get("best_of") is None
+        """Seeds of `best_of` compete within their job; classes, edits and drafts fill batches of their own."""
+        if job.params.get("recipe") in ("classes", "edit"):
+            return False
+        return job.params.get("best_of") is None and job.params.get("quality", "normal") == "normal"
 
     def paint(self, jobs: Sequence[Job], told: Told) -> None:
         """Draw jobs of one batch key. One that alone is too much is tried once more, with all else let go."""
@@ -127,11 +129,12 @@ class _Heard:
 
 
 def _draw_best(loaded: Loaded, wish: Wish, told: Told, rows: int) -> None:
+    from palitra.recipes.draft_sketch import draft_sketch
     from palitra.recipes.sketch_to_image import sketch_to_image
 
     assert isinstance(wish.params, SketchToImageParams)
     assert wish.sketch is not None
-    begun = wish.params.best_of or wish.params.n
+    begun = wish.params.begun() or wish.params.n
     total = begun * wish.params.steps
     done = 0
 
@@ -145,14 +148,18 @@ def _draw_best(loaded: Loaded, wish: Wish, told: Told, rows: int) -> None:
     def on_picture(picture: Picture) -> None:
         told.picture(0, picture)
 
+    hooks = Hooks(on_step, lambda: 0 in told.dropped())
     try:
+        if wish.params.quality == "draft":
+            draft_sketch(loaded.studio.live(), wish.sketch, wish.params, hooks, on_picture)
+            return
         sketch_to_image(
             loaded.studio.model,
             loaded.studio.predictor()[0],
             wish.sketch,
             wish.params,
             strictness=wish.strictness,
-            hooks=Hooks(on_step, lambda: 0 in told.dropped()),
+            hooks=hooks,
             on_picture=on_picture,
             batches=list(chunks(seeds_of(wish.params, begun), rows)),
         )
