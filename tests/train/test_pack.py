@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -45,3 +47,26 @@ def test_texts_begin_with_the_empty_prompt_and_rows_name_the_phrasings(code):
         told = tuple(pack.texts[row] for row in pack.phrasings[i].tolist())
         assert told == phrasings(caption, CONCEPTS[concept])
         assert told[0] == caption
+
+
+def joined(size):
+    small = replace(captioned_set(6, size), small=torch.ones(6, dtype=torch.bool))
+    return captioned_set(24, size).joined(small)
+
+
+def test_enlarged_pictures_are_told_as_such_and_at_their_own_size_not(tmp_path, code):
+    large, own = encode_set(joined(64), code), encode_set(joined(32), code)
+    assert large.texts == own.texts
+    said = [{pack.texts[i] for i in pack.phrasings[24:].flatten().tolist()} for pack in (large, own)]
+    assert all(text.endswith(", low resolution") for text in said[0])
+    assert not any("resolution" in text for text in said[1])
+    assert torch.equal(large.phrasings[:24], own.phrasings[:24])
+    large.save(tmp_path / "pack.safetensors")
+    again = Pack.load(tmp_path / "pack.safetensors")
+    assert torch.equal(again.small, torch.tensor([False] * 24 + [True] * 6))
+
+
+def test_words_may_tell_less(code):
+    pack = encode_set(captioned_set(), code, "class")
+    assert "a photo of a dog" in pack.texts
+    assert not any("old" in text or "big" in text for text in pack.texts)

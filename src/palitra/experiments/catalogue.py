@@ -19,6 +19,7 @@ EXPERIMENTS: Final[Mapping[str, str]] = {
     "discriminator_features": "Features of a DCGAN's discriminator against raw pixels and random weights",
     "balance_tiles": "Balancing magnetic tile defects with generated pictures",
     "balance_fashion_lt": "Balancing a long tail of Fashion-MNIST with generated pictures",
+    "mini_recipe": "Recipes of mini at equal processor time",
 }
 
 

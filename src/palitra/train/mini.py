@@ -5,6 +5,7 @@ By default v-prediction on patch-code latents; `MiniConfig` has the other choice
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -175,10 +176,12 @@ def train_mini(
     folder: Path,
     device: torch.device,
     begin_with: Path | None = None,
+    on_step: Callable[[int], None] = lambda step: None,
 ) -> MiniTrainer:
     """Train to `config.samples`, resuming from `folder`; writes sheets and checkpoints there.
 
-    Without a checkpoint it begins with fresh weights, or with those of the model `begin_with`.
+    Without a checkpoint it begins with fresh weights, or with those of the model `begin_with`. `on_step` is
+    told each step made.
     """
     from palitra.train.mini_sheet import write_sheet
 
@@ -188,6 +191,7 @@ def train_mini(
     with TrainingBar("mini", total, start, folder / "log.csv") as bar:
         for index in range(start, total):
             bar.advance(index, loss=trainer.step(index), lr=learning_rate(config, index))
+            on_step(index)
             last = index + 1 == total
             if (index + 1) % config.save_every == 0 or last:
                 save_checkpoint(folder, index + 1, trainer.modules, trainer.optimizer, trainer.ema)

@@ -22,16 +22,19 @@ def write_sheet(trainer: MiniTrainer, path: Path, scale: float = 3.0, steps: int
     """Write a PNG with one column per concept: DDIM, trailing spacing, classifier-free guidance."""
     trainer.ema.swap(trainer.parameters)
     try:
-        pictures = _draw(trainer, 3, scale, steps)
+        pictures = draw(trainer, 3, scale, steps)
     finally:
         trainer.ema.swap(trainer.parameters)
     n, s = len(CONCEPTS), trainer.config.size
+    pictures = ((pictures.clamp(-1, 1) + 1) * 127.5).round().byte()
     grid = pictures.view(-1, n, 3, s, s).permute(0, 3, 1, 4, 2).reshape(-1, n * s, 3)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(grid.numpy()).resize((n * s * 2, grid.shape[0] * 2), Image.Resampling.BICUBIC).save(path)
 
 
-def _draw(trainer: MiniTrainer, rows: int, scale: float, steps: int) -> Tensor:
+@torch.no_grad()
+def draw(trainer: MiniTrainer, rows: int, scale: float, steps: int) -> Tensor:
+    """Pictures (rows * 8, 3, S, S), about [-1, 1], of the weights as they stand: each concept in turn."""
     texts = trainer.prepared.pack.texts
     prompts = [texts.index(f"a photo of {'an' if c == 'elephant' else 'a'} {c}") for c in CONCEPTS] * rows
     config, objective = trainer.config, trainer.objective
@@ -49,5 +52,4 @@ def _draw(trainer: MiniTrainer, rows: int, scale: float, steps: int) -> Tensor:
         b = objective.schedule.signal(u)
         x = b**0.5 * p.x0 + (1 - b) ** 0.5 * p.eps
     trainer.middle.clear()
-    images = trainer.prepared.autoencoder.decode(x.cpu()).clamp(-1, 1)
-    return ((images + 1) * 127.5).round().byte()
+    return trainer.prepared.autoencoder.decode(x.cpu())
