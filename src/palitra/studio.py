@@ -17,6 +17,7 @@ from palitra.models.edge_predictor_files import load_edge_predictor
 from palitra.models.text_to_image import TextToImage, load_folder
 from palitra.models.zoo import home, resolve
 from palitra.recipes.class_conditional import ClassGenerator, load_classes
+from palitra.recipes.draft_sketch import check_same_live, draft_sketch
 from palitra.recipes.edit import edit
 from palitra.recipes.editing.inversion_store import InversionStore
 from palitra.recipes.live_sketch import LiveSketcher
@@ -112,12 +113,17 @@ class Studio:
         values = {"prompt": prompt, "model": self.model.name, **params}
         wish = build(SketchToImageParams, values)
         drawn = image if isinstance(image, Sketch) else self.prepare(image)
+        where = None if strictness is None else read_strictness(strictness)
+        if wish.quality == "draft":
+            return draft_sketch(
+                self.live(), drawn, wish, strictness=where, hooks=hooks, on_picture=on_picture
+            )
         return sketch_to_image(
             self.model,
             self.predictor()[0],
             drawn,
             wish,
-            strictness=None if strictness is None else read_strictness(strictness),
+            strictness=where,
             hooks=hooks,
             on_picture=on_picture,
         )
@@ -175,7 +181,7 @@ class Studio:
     def live(self) -> LiveSketcher:
         """The quick way from a sketch to a picture, made once; its first picture loads what it needs."""
         if self._live is None:
-            self._live = LiveSketcher(self.model, self.predictor)
+            self._live = LiveSketcher(self.model, self.predictor, live_folder(self.model.name))
         return self._live
 
     def again(self, file: str | Path, hooks: Hooks | None = None) -> Run:
@@ -194,6 +200,12 @@ class Studio:
         else:
             assert isinstance(params, SketchToImageParams)
             sketch, strictness = unpack_sketch(recipe.get("sketch"))
+            if params.quality == "draft":
+                check_same_live(recipe, self.live())
+                seeds = recipe["batch"]
+                return draft_sketch(
+                    self.live(), sketch, params, strictness=strictness, hooks=hooks, seeds=seeds
+                )
             run = sketch_to_image(
                 self.model,
                 self.predictor()[0],
@@ -201,7 +213,7 @@ class Studio:
                 params,
                 strictness=strictness,
                 hooks=hooks,
-                batches=recipe["batches"] if params.best_of else [recipe["batch"]],
+                batches=recipe["batches"] if params.begun() else [recipe["batch"]],
             )
         run.pictures[:] = [p for p in run.pictures if p.seed == recipe["seed"]]
         return run

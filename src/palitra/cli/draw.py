@@ -62,6 +62,10 @@ def text(
 def sketch(
     image: Annotated[Path, typer.Argument(help="A drawing, a photo of a drawing, or a canvas export.")],
     prompt: Prompt,
+    quality: Annotated[
+        str, typer.Option(help="draft: at once; normal: follows the lines; best: the best of several begun.")
+    ] = "normal",
+    live: Annotated[bool, typer.Option("--live", help="The same as --quality draft.")] = False,
     fidelity: Annotated[float, typer.Option(help="0: as real as possible, 1: exactly my lines.")] = 0.6,
     negative: Negative = "",
     seed: Seed = 0,
@@ -95,7 +99,14 @@ def sketch(
 
     values: dict[str, Any] = {"prompt": prompt, "negative": negative, "seed": seed, "n": n, "steps": steps}
     values |= {"prompt_scale": prompt_scale, "model": model, "sampler": sampler, "fidelity": fidelity}
-    values |= {"best_of": best_of, "partial": partial, "beta": beta, "stop": stop, "upscale": upscale}
+    values |= {
+        "quality": "draft" if live else quality,
+        "best_of": best_of,
+        "partial": partial,
+        "beta": beta,
+        "stop": stop,
+        "upscale": upscale,
+    }
     params = build(SketchToImageParams, values)
     with Session(out, quiet=as_json, name=image.stem) as session:
         session.check_file(image)
@@ -103,7 +114,9 @@ def sketch(
         drawn = studio.prepare(image)
         session.notes(drawn.notes)
         fields = params.model_dump(exclude={"prompt", "model", "recipe"})
-        hooks = session.hooks(best_of or n, steps)
+        hooks = session.hooks(
+            params.begun() or n, studio.live().steps if params.quality == "draft" else steps
+        )
         run = studio.sketch(
             drawn, prompt, strictness=strictness, hooks=hooks, on_picture=session.save, **fields
         )

@@ -25,6 +25,18 @@ def choose_device(name: str = "auto") -> torch.device:
     return device
 
 
+def live_dtype(device: torch.device) -> torch.dtype:
+    """The quickest format for networks without gradients, where a digit less does no harm.
+
+    bf16 on CPUs that multiply it in hardware (mini's U-Net takes 12.6 ms instead of 21.6 ms there), elsewhere
+    as `choose_dtype`.
+    """
+    if device.type != "cpu":
+        return choose_dtype(device)
+    can: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return torch.bfloat16 if can.get("avx512_bf16") or can.get("amx_bf16") else torch.float32
+
+
 def choose_dtype(device: torch.device) -> torch.dtype:
     """bf16 on CUDA cards that have it (fp16 gradients underflow), else float32."""
     if device.type == "cuda":

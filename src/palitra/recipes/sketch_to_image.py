@@ -66,7 +66,8 @@ def sketch_to_image(
 
     strictness: (1, 1, H, W) in [0, 1], where the sketch binds (1) and where the model is free (0).
     batches: repeats given batches of seeds. With `best_of`, that many seeds are begun, the critic ranks
-    them by the error of their predicted edges after 40 % of the steps, and the best n are finished.
+    them by the error of their predicted edges after 40 % of the steps, and the best n are finished; quality
+    "best" begins eight times n. Drafts are `palitra.recipes.draft_sketch`'s.
 
     Cost per guided step: two forwards and one backward through the conditional half up to the last tap.
 
@@ -77,19 +78,19 @@ def sketch_to_image(
     began = time.perf_counter()
     plan = make_plan(model, params)
     beta, stop = params.dial()
-    total = params.best_of or params.n
+    total, compared = params.begun() or params.n, params.begun() is not None
     _check_best_of(params, beta, stop)
     target = edge_target(model, predictor, sketch)
     weight = weight_map(plan, sketch, strictness, params.partial)
-    middle = max(1, round(min(CRITIC_AT, 1 - stop) * plan.count)) if params.best_of else plan.count
+    middle = max(1, round(min(CRITIC_AT, 1 - stop) * plan.count)) if compared else plan.count
     everything = batches or list(chunks(seeds_of(params, total)))
     dial = (beta, stop)
     begun = (_begin(plan, predictor, target, weight, dial, s, middle, hooks) for s in everything)
     # the critic needs every batch begun; otherwise each is finished, and handed out, before the next begins
-    running: Iterable[_Begun] = list(begun) if params.best_of else begun
+    running: Iterable[_Begun] = list(begun) if compared else begun
     done: list[_Begun] = []
     keep: set[int] | None = None
-    if params.best_of:
+    if compared:
         errors = {s: e for r in running for s, e in zip(r.seeds, r.errors, strict=True)}
         keep = set(sorted(errors, key=errors.__getitem__)[: params.n])
     pictures: list[Picture] = []
@@ -101,7 +102,7 @@ def sketch_to_image(
             if on_picture:
                 on_picture(pictures[-1])
     scores = {s: e for r in done for s, e in zip(r.seeds, r.errors, strict=True)}
-    pictures.sort(key=lambda p: scores.get(p.seed, 0.0) if params.best_of else p.seed)
+    pictures.sort(key=lambda p: scores.get(p.seed, 0.0) if compared else p.seed)
     return Run(
         pictures,
         time.perf_counter() - began,

@@ -121,8 +121,8 @@ def draw_together(
     """Draw all pictures of all wishes, at most `most_rows` a network call; `listener` gets them.
 
     Raises:
-        InputError: wishes of different batch keys, `best_of` (draw that one alone), or a sketch without
-            `edges`, the edge predictor.
+        InputError: wishes of different batch keys, `best_of` or a draft (draw these alone), or a sketch
+            without `edges`, the edge predictor.
         OutOfMemoryError: a batch does not fit.
     """
     if not wishes:
@@ -131,8 +131,11 @@ def draw_together(
         raise InputError(
             "`wishes` must be of one batch key: they differ in more than words, seeds and sketches"
         )
-    if getattr(wishes[0].params, "best_of", None) is not None:
+    first = wishes[0].params
+    if isinstance(first, SketchToImageParams) and first.begun() is not None:
         raise InputError("`best_of` must be drawn alone: its seeds compete with each other")
+    if isinstance(first, SketchToImageParams) and first.quality == "draft":
+        raise InputError("`quality` draft must be drawn alone: it has steps of its own")
     if any(w.sketch is not None for w in wishes) and edges is None:
         raise InputError("`edges` must be given: sketches need an edge predictor")
     done = [0] * len(wishes)

@@ -31,13 +31,13 @@ PRESETS = (
         "draft",
         Words("Draft", "Quick and rough, to try an idea."),
         Words("Черновик", "Быстро и грубо, чтобы примерить мысль."),
-        {"steps": 15, "edit.steps": 20},
+        {"steps": 15, "edit.steps": 20, "quality": "draft"},
     ),
     Preset(
         "normal",
         Words("Normal", "What the model is made for."),
         Words("Обычно", "Так, как модель задумана."),
-        {"steps": 30, "edit.steps": 50},
+        {"steps": 30, "edit.steps": 50, "quality": "normal"},
     ),
     Preset(
         "best",
@@ -45,6 +45,6 @@ PRESETS = (
             "Best", "Takes longer: of eight pictures begun, the one that follows the sketch best is finished."
         ),
         Words("Лучше", "Дольше: из восьми начатых картинок закончена та, что ближе к наброску."),
-        {"steps": 40, "best_of": 8, "edit.steps": 100},
+        {"steps": 40, "quality": "best", "edit.steps": 100},
     ),
 )

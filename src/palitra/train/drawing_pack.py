@@ -87,17 +87,23 @@ def lines_of_pictures(images: Tensor, detector: EdgeDetector, canvas: int) -> Te
 
 
 def read_drawings(
-    model: TextToImage, config: DrawingConfig, folder: Path, data: Path | None, predictor: Path
+    model: TextToImage,
+    config: DrawingConfig,
+    folder: Path,
+    data: Path | None,
+    predictor: Path,
+    detector: Path | None = None,
 ) -> DrawingPack:
     """The pack in `folder`, made from the images in `data` where it is not whole yet; goes on after a stop.
 
-    `predictor`: folder of the model's edge predictor, which draws the human sketches.
+    `predictor`: folder of the model's edge predictor, which draws the human sketches. `detector`: folder of
+    an edge detector, the embedded one by default.
 
     Raises:
         InputError: the pack was made for another autoencoder, or images are missing.
         ModelNotFoundError: human sketches are wanted and there is no edge predictor.
     """
-    parts = [_load_or_make(model, config, folder / "photos", data, _photo_parts)]
+    parts = [_load_or_make(model, config, folder / "photos", data, partial(_photo_parts, detector))]
     if config.human:
         from palitra.train.pseudo_pairs import pseudo_pair_parts
 
@@ -184,7 +190,9 @@ def encode_both(model: TextToImage, pictures: Tensor) -> Tensor:
     return torch.stack(pair, 1).bfloat16()
 
 
-def _photo_parts(model: TextToImage, config: DrawingConfig, data: Path, done: int) -> Making:
+def _photo_parts(
+    edges: Path | None, model: TextToImage, config: DrawingConfig, data: Path, done: int
+) -> Making:
     images = read_captioned(data, "train", max(NATIVE, model.size))
     g = torch.Generator().manual_seed(config.seed)
     few = min(config.pictures, len(images.images))
@@ -194,7 +202,7 @@ def _photo_parts(model: TextToImage, config: DrawingConfig, data: Path, done: in
     texts, said = text_rows(
         [phrasings(images.captions[i], name) for i, name in zip(rows.tolist(), names, strict=True)]
     )
-    detector = EdgeDetector.load(device=str(model.device))
+    detector = EdgeDetector.load(edges, str(model.device))
 
     def parts() -> Iterator[Part]:
         for start in range(done * PART, few, PART):

@@ -18,7 +18,7 @@ def test_recipes_say_all_that_a_form_needs(client):
 
 def test_presets(client):
     told = {p["name"]: p for p in client.get("/v1/presets").json()}
-    assert told["best"]["values"]["best_of"] == 8
+    assert told["best"]["values"]["quality"] == "best"
     assert told["draft"]["text"]["ru"]["label"] == "Черновик"
 
 

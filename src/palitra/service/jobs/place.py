@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from palitra.service.jobs.job import Job
 from palitra.service.tables import JOBS, TIMINGS
 from palitra.service.workers.heartbeat import living_workers
+from palitra.spec.recipes import BEGUN_FOR_BEST
 
 FRESH_S = 30.0
 UNKNOWN_S = 10.0

@@ -43,7 +43,7 @@ class RecipePainter:
         self.seconds: dict[str, float] = {}
 
     def together(self, job: Job) -> bool:
-        """Seeds of `best_of` compete within their job; classes, edits and drafts fill batches of their own."""
+        """Seeds of `best_of` compete within their job; classes, edits and drafts fill their own batches."""
         if job.params.get("recipe") in ("classes", "edit"):
             return False
         return job.params.get("best_of") is None and job.params.get("quality", "normal") == "normal"
@@ -151,7 +151,14 @@ def _draw_best(loaded: Loaded, wish: Wish, told: Told, rows: int) -> None:
     hooks = Hooks(on_step, lambda: 0 in told.dropped())
     try:
         if wish.params.quality == "draft":
-            draft_sketch(loaded.studio.live(), wish.sketch, wish.params, hooks, on_picture)
+            draft_sketch(
+                loaded.studio.live(),
+                wish.sketch,
+                wish.params,
+                strictness=wish.strictness,
+                hooks=hooks,
+                on_picture=on_picture,
+            )
             return
         sketch_to_image(
             loaded.studio.model,
