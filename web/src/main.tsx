@@ -5,6 +5,7 @@ import "./styles/shell.css";
 import "./styles/create.css";
 import "./styles/result.css";
 import "./styles/gallery.css";
+import "./live/live.css";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";

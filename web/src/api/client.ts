@@ -1,5 +1,6 @@
 /** Calls of the REST API; every failure is a `Problem` with a sentence for the user. */
 
+import { firstAlone } from "./firstAlone";
 import type {
   Job,
   KeptFile,
@@ -37,31 +38,52 @@ export function speak(chosen: Language): void {
   language = chosen;
 }
 
+// the first answer may begin a session
+const inSession = firstAlone();
+
+async function ask(
+  method: string,
+  path: string,
+  body?: unknown,
+  headers?: HeadersInit,
+  signal?: AbortSignal,
+): Promise<Response> {
+  const form = body instanceof FormData;
+  let response: Response;
+  try {
+    response = await inSession(() =>
+      fetch(path, {
+        method,
+        credentials: "same-origin",
+        headers: {
+          "accept-language": language,
+          ...(body !== undefined && !form ? { "content-type": "application/json" } : {}),
+          ...headers,
+        },
+        body: body === undefined ? undefined : form ? body : JSON.stringify(body),
+        signal,
+      }),
+    );
+  } catch {
+    throw new Problem(0, "offline", "");
+  }
+  if (!response.ok) throw await problemOf(response);
+  return response;
+}
+
 export async function call<T>(
   method: string,
   path: string,
   body?: unknown,
   headers?: HeadersInit,
 ): Promise<T> {
-  const form = body instanceof FormData;
-  let response: Response;
-  try {
-    response = await fetch(path, {
-      method,
-      credentials: "same-origin",
-      headers: {
-        "accept-language": language,
-        ...(body !== undefined && !form ? { "content-type": "application/json" } : {}),
-        ...headers,
-      },
-      body: body === undefined ? undefined : form ? body : JSON.stringify(body),
-    });
-  } catch {
-    throw new Problem(0, "offline", "");
-  }
-  if (!response.ok) throw await problemOf(response);
+  const response = await ask(method, path, body, headers);
   return (response.status === 204 ? undefined : await response.json()) as T;
 }
+
+/** A call that is answered with a picture. */
+export const picture = async (path: string, body: FormData, signal: AbortSignal): Promise<Blob> =>
+  (await ask("POST", path, body, undefined, signal)).blob();
 
 async function problemOf(response: Response): Promise<Problem> {
   const wait = Number(response.headers.get("retry-after"));

@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from "react";
+import { follow } from "../live/stroke";
 import { useSpeech } from "../shell/settings";
 import type { Point, Stroke } from "./document";
 import { Painter, SIDE } from "./paint";
@@ -46,20 +47,24 @@ export function Page() {
         felt,
         points: [point],
       };
+      follow(live.current);
       soon();
     },
     move: (points) => {
       if (!live.current) return;
       live.current = { ...live.current, points: [...live.current.points, ...points] };
+      follow(live.current);
       soon();
     },
     up: () => {
       const stroke = live.current;
       live.current = null;
+      follow(null);
       if (stroke) useDrawing.getState().add({ ...stroke, points: stroke.points.map(rounded) });
     },
     drop: () => {
       live.current = null;
+      follow(null);
       soon();
     },
     pinch: (factor, x, y, dx, dy) => {

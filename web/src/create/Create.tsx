@@ -1,5 +1,7 @@
 import { useEffect } from "react";
 import { useDrawing } from "../canvas/store";
+import { LivePicture } from "../live/LivePicture";
+import { useLane } from "../live/useLane";
 import { History } from "../result/History";
 import { Result } from "../result/Result";
 import { Failure } from "../shell/Failure";
@@ -19,12 +21,15 @@ export function Create() {
   const say = useSpeech();
   const recipes = useRecipes();
   const chosen = useSettings((settings) => settings.recipe);
+  const wantsLive = useSettings((settings) => settings.live);
   const { desk, go } = useDrawing();
   const draw = useDraw();
   const known = recipes.data ?? {};
   const name = chosen in known ? chosen : Object.keys(known)[0];
   const recipe = known[name ?? ""];
   const wanted = recipe && deskOf(recipe);
+  const lane = useLane(recipe);
+  const live = lane !== null && wantsLive;
   useEffect(() => {
     if (wanted) go(wanted);
   }, [wanted, go]);
@@ -34,9 +39,10 @@ export function Create() {
   if (!name || !recipe) return null;
   const { prompt, source, target } = recipe.schema.properties;
   const drawn = recipe.inputs.length > 0;
-  const submit = () => draw.mutate(undefined);
+  // with a live picture, what is drawn is that picture and not another
+  const submit = () => draw.mutate(live ? { seed: useSettings.getState().values.seed } : undefined);
   return (
-    <div className="create" data-drawn={drawn}>
+    <div className="create" data-drawn={drawn} data-live={live}>
       <div className="say">
         <Recipes recipes={known} />
         {target ? (
@@ -47,7 +53,16 @@ export function Create() {
           <Wordless recipe={recipe} busy={draw.isPending} submit={submit} />
         )}
       </div>
-      {drawn && desk === wanted && <Easel recipe={recipe} />}
+      {drawn && desk === wanted && <Easel recipe={recipe} live={lane !== null} />}
+      {live && desk === wanted && (
+        <LivePicture
+          name={name}
+          recipe={recipe}
+          lane={lane}
+          busy={draw.isPending}
+          finish={(once) => draw.mutate(once)}
+        />
+      )}
       <Dials name={name} recipe={recipe} />
       <div className="see">
         <Result draw={(once) => draw.mutate(once)} />

@@ -7,13 +7,14 @@ import { PhotoBar } from "../canvas/PhotoBar";
 import { useDrawing } from "../canvas/store";
 import { Toolbar } from "../canvas/Toolbar";
 import { useDropped } from "../canvas/useDropped";
+import { LiveSwitch } from "../live/LiveSwitch";
 import { useSpeech } from "../shell/settings";
 import { ConsentTick } from "./ConsentTick";
 import { takesPeople } from "./consent";
 import { ExampleSketches } from "./ExampleSketches";
 
-/** The page with its tools: a drawing, or a photo and the mask over it. */
-export function Easel({ recipe }: { recipe: Recipe }) {
+/** The page with its tools: a drawing, or a photo and the mask over it; `live`: a picture may follow it. */
+export function Easel({ recipe, live }: { recipe: Recipe; live: boolean }) {
   const say = useSpeech();
   const photographed = useDrawing((state) => state.desk === "photo");
   const blank = useDrawing(({ desk, history: { now } }) =>
@@ -46,6 +47,7 @@ export function Easel({ recipe }: { recipe: Recipe }) {
           ))}
       </div>
       {photographed && !blank && <p className="easel-hint">{say("maskHint")}</p>}
+      {live && <LiveSwitch />}
       {subject && <ConsentTick subject={subject} />}
       {!photographed && <ExampleSketches />}
     </section>

@@ -19,7 +19,8 @@ export function useDraw() {
       const { recipe, values, seedLocked, dial } = useSettings.getState();
       const chosen = recipes?.[recipe];
       if (!chosen) throw new Problem(0, "offline", "");
-      const seed = seedLocked && values.seed !== undefined ? values.seed : freshSeed();
+      const kept = seedLocked && values.seed !== undefined ? values.seed : freshSeed();
+      const seed = once?.seed ?? kept;
       dial("seed", seed);
       const all = { ...values, seed };
       return send(

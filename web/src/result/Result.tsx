@@ -22,12 +22,13 @@ export function Result({ draw }: Props) {
   const id = job?.id;
   const shownFirst = useRef<string | undefined>(undefined);
   useEffect(() => {
-    // on a phone the picture is below: a job that was just sent is brought into view
+    // on a phone, and below a live picture, it is out of sight: a job that was just sent is brought into view
+    const top = section.current?.getBoundingClientRect().top ?? 0;
     if (
       id &&
       shownFirst.current !== undefined &&
       shownFirst.current !== id &&
-      window.innerWidth <= 900
+      (window.innerWidth <= 900 || top > 0.6 * window.innerHeight)
     )
       section.current?.scrollIntoView({ behavior: "smooth" });
     shownFirst.current = id ?? "";

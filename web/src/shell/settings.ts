@@ -15,6 +15,8 @@ interface Settings {
   preset: string;
   values: Record<string, unknown>;
   seedLocked: boolean;
+  /** Whether the picture follows the drawing. */
+  live: boolean;
   job: string | null;
   put: (settings: Partial<Omit<Settings, "put" | "dial">>) => void;
   dial: (name: string, value: unknown) => void;
@@ -29,6 +31,7 @@ export const useSettings = create<Settings>()(
       preset: "normal",
       values: {},
       seedLocked: false,
+      live: false,
       job: null,
       put: (settings) => put(settings),
       dial: (name, value) => put((state) => ({ values: { ...state.values, [name]: value } })),
