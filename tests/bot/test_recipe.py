@@ -96,3 +96,14 @@ def test_the_chosen_recipe_counts_where_it_fits():
     assert recipe_for(recipes, Dialogue("other"), anybody, pictures=False) is words
     with pytest.raises(InputError, match="must take pictures"):
         recipe_for({"words": words}, Dialogue(), anybody, pictures=True)
+
+
+def test_what_people_are_offered_is_asked_for_until_they_choose_otherwise():
+    one = recipe(
+        upscale={"type": "boolean", "default": False, "offered": True, "level": "advanced"},
+        large={"type": "boolean", "default": False, "offered": True},
+    )
+    assert [(dial.name, dial.default) for dial in one.dials()] == [("large", True)]
+    assert one.fields({}, ()) == {"upscale": True, "large": True}
+    assert one.fields({"large": False}, ()) == {"upscale": True, "large": False}
+    assert recipe(n={"type": "integer"}).fields({}, ()) == {}

@@ -67,11 +67,12 @@ def test_sketch_writes_pictures_and_prints_one_json_object(tiny_folders, sketch_
 
 @SLOW
 def test_text_and_again_are_the_same_bytes(tiny_folders, tmp_path):
-    first = palitra("text", "a cat", "--model", tiny_folders[0], "--steps", 2, "--out", tmp_path, "--json")
-    file = json.loads(first.stdout)["files"][0]
+    words = ["text", "a cat", "--model", tiny_folders[0], "--steps", 2, "--upscale"]
+    file = json.loads(palitra(*words, "--out", tmp_path, "--json").stdout)["files"][0]
     second = palitra("again", file, "--out", tmp_path / "again", "--json")
     copy = json.loads(second.stdout)["files"][0]
     with Image.open(file) as one, Image.open(copy) as other:
+        assert one.size == (128, 128)
         assert one.tobytes() == other.tobytes()
 
 

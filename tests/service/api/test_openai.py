@@ -48,3 +48,18 @@ def test_what_it_cannot_do_is_told(official, wish, sentence):
 def test_a_failed_job_is_an_error(official):
     with pytest.raises(openai.InternalServerError, match="must not be fail"):
         official.images.generate(prompt="fail")
+
+
+@pytest.mark.parametrize(("wish", "enlarged"), [({}, True), ({"upscale": False}, False)])
+def test_pictures_for_looking_at_are_enlarged(client, worker, settings, wish, enlarged):
+    headers = {"Authorization": f"Bearer {make_key(settings, 'ann')}"}
+    body = {"prompt": "a cat", "steps": 2, **wish}
+    made = client.post("/v1/images/generations", json=body, headers=headers).json()
+    job = client.get(f"/v1/jobs/{made['job']}", headers=headers).json()
+    assert job["params"]["upscale"] is enlarged
+
+
+def test_programs_get_the_models_own_size(client, worker, settings):
+    headers = {"Authorization": f"Bearer {make_key(settings, 'ann')}"}
+    wish = {"recipe": "text_to_image", "prompt": "a cat", "steps": 2}
+    assert client.post("/v1/jobs", json=wish, headers=headers).json()["params"]["upscale"] is False
