@@ -56,8 +56,8 @@ def jpeg(colour):
 class Running:
     """uvicorn in a thread of this process, at a port of its own."""
 
-    def __init__(self, settings):
-        self.app = create_app(settings)
+    def __init__(self, settings, live_worker=None):
+        self.app = create_app(settings, live_worker)
         self.server = uvicorn.Server(
             uvicorn.Config(self.app, port=0, log_level="error", timeout_graceful_shutdown=1)
         )

@@ -42,7 +42,9 @@ export function LivePicture({ name, recipe, lane, busy, finish }: Props) {
         )}
         {seen.picture && seen.ms !== null && (
           <small className="live-ms" aria-hidden title={say("liveMs")}>
-            {seen.ms} {say("ms")}
+            {seen.ms < 1000
+              ? say("inMs", { n: seen.ms })
+              : say("inS", { n: (seen.ms / 1000).toFixed(1) })}
           </small>
         )}
       </div>

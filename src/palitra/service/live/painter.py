@@ -24,6 +24,19 @@ class LivePainter(Protocol):
         ...
 
 
+class EnlargingPainter:
+    """A painter whose small pictures come at twice their side, as the page shows finished ones."""
+
+    def __init__(self, painter: LivePainter) -> None:
+        self.painter = painter
+
+    def draw(self, sketch: Image.Image, prompt: str, seed: int, stop: Callable[[], bool]) -> Image.Image:
+        """As the painter draws it, enlarged; about 20 ms more for 64 px on one core."""
+        from palitra.recipes.upscale import enlarged
+
+        return enlarged(self.painter.draw(sketch, prompt, seed, stop))[0]
+
+
 PainterFactory = Callable[[Settings], LivePainter]
 
 
@@ -35,7 +48,7 @@ def studio_painter(settings: Settings) -> LivePainter:
     """
     from palitra.studio import load
 
-    painter: LivePainter = load(settings.live_model, settings.device).live()
+    painter = EnlargingPainter(load(settings.live_model, settings.device).live())
     # the first picture makes what later ones find ready
     painter.draw(_circle(), "", 0, lambda: False)
     return painter
