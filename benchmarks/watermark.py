@@ -1,9 +1,10 @@
 """How well the invisible mark is found again, and how often it is found where it is not.
 
-python benchmarks/watermark.py [--pictures 24]
+python benchmarks/watermark.py [--pictures 24] [--sets 64,enlarged,128,512]
 
-Pictures of 64 px are drawn by the embedded model; those of 128 and 512 px are made up: its pictures laid
-side by side, enlarged and grained, as no model of that size is embedded.
+Pictures of 64 px are drawn by the embedded model; enlarged ones are the same at 128 px, as page and bot show
+them; those of 128 and 512 px are made up: its pictures laid side by side, enlarged and grained, as no model
+of that size is embedded.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 import palitra
+from palitra.recipes.upscale import enlarged
 from palitra.service.files.watermark import SpreadSpectrum
 
 KEY = "benchmark"
@@ -96,11 +98,17 @@ def psnr(one: Image.Image, other: Image.Image) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=int, default=24)
-    count = parser.parse_args().pictures
-    rng, mark = np.random.default_rng(0), SpreadSpectrum(KEY)
-    small = drawn(count)
-    sets = {64: small, 128: made_up(small, 128, rng), 512: made_up(small, 512, rng)}
-    print(f"| change | {' | '.join(f'{side} px' for side in sets)} |")
+    parser.add_argument("--sets", default="64,enlarged,128,512")
+    args = parser.parse_args()
+    mark, small = SpreadSpectrum(KEY), drawn(args.pictures)
+    ways: dict[str, Callable[[], list[Image.Image]]] = {
+        "64": lambda: small,
+        "enlarged": lambda: [enlarged(p)[0] for p in small],
+        "128": lambda: made_up(small, 128, np.random.default_rng(0)),
+        "512": lambda: made_up(small, 512, np.random.default_rng(0)),
+    }
+    sets = {name: ways[name]() for name in args.sets.split(",")}
+    print(f"| change | {' | '.join(name if name == 'enlarged' else f'{name} px' for name in sets)} |")
     print("|---|" + "---|" * len(sets))
     marked = {side: [mark.embed(p) for p in pictures] for side, pictures in sets.items()}
     for name, change in CHANGES.items():

@@ -12,8 +12,10 @@ from palitra.train import all_stages
 from palitra.train.all_stages import Made, changes_by_stage, made, summary, train_all
 from palitra.train.edges import EdgesTrainer
 from palitra.train.eye import EyeTrainer
+from palitra.train.live import LiveTrainer
 from palitra.train.mini import MiniTrainer
 from palitra.train.sketch import SketchTrainer
+from palitra.train.sketch_adapter import SketchAdapterTrainer
 from palitra.train.stages import STAGES, Place, Stage
 from palitra.train.upscale import UpscaleTrainer
 from tests.train.made_sets import write_all_sets
@@ -185,6 +187,8 @@ def test_a_smoke_run_makes_every_model_and_killed_in_every_stage_it_ends_equal(t
         (EyeTrainer, 2),
         (MiniTrainer, 3),
         (SketchTrainer, 2),
+        (SketchAdapterTrainer, 3),
+        (LiveTrainer, 2),
         (UpscaleTrainer, 1),
     ):
         with pytest.MonkeyPatch.context() as patch:
@@ -209,6 +213,8 @@ def _load_all(place):
     from palitra.data.edges import EdgeDetector
     from palitra.models.edge_predictor_files import load_edge_predictor
     from palitra.models.eye import load_eye
+    from palitra.models.live_files import load_live
+    from palitra.models.sketch_adapter_files import load_sketch_adapter
     from palitra.models.text_to_image import load_folder
     from palitra.models.upscaler import load_upscaler
 
@@ -217,3 +223,6 @@ def _load_all(place):
     assert load_folder(place.weights / "mini").size == 32
     load_edge_predictor(place.weights / "sketch" / "mini")
     load_upscaler(place.weights / "upscale")
+    model = load_folder(place.weights / "mini", name="mini")
+    load_sketch_adapter(place.weights / "live" / "mini" / "adapter", model)
+    load_live(place.weights / "live" / "mini" / "student", model)

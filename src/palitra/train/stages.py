@@ -15,16 +15,21 @@ import torch
 from palitra.data.check_shards import Shard
 from palitra.models.device import choose_dtype
 from palitra.models.edge_predictor_files import save_edge_predictor
-from palitra.models.text_to_image import load_folder
+from palitra.models.sketch_adapter_files import save_sketch_adapter
+from palitra.models.text_to_image import TextToImage, load_folder
 from palitra.train import edges, eye_pack, upscale
 from palitra.train.captioned import captioned_shards
 from palitra.train.config import MiniConfig, SketchConfig, load_config
+from palitra.train.drawing_pack import DrawingPack, read_drawings
 from palitra.train.eye import train_eye
 from palitra.train.eye_config import EyeConfig
+from palitra.train.live import export_live, make_trainer, train_live
+from palitra.train.live_config import DrawingConfig, LiveTraining, SketchAdapterTraining
 from palitra.train.mini import train_mini
 from palitra.train.mini_export import export_mini
 from palitra.train.mini_prepare import prepare_mini
 from palitra.train.sketch import train_sketch
+from palitra.train.sketch_adapter import train_sketch_adapter
 from palitra.train.sketch_triplets import read_triplets
 
 
@@ -100,11 +105,34 @@ def _sketch(place: Place, settings: SketchConfig, run: Path, out: Path) -> None:
     save_edge_predictor(out, train_sketch(model, pack, settings, run), settings.line_width)
 
 
+def _model(place: Place) -> TextToImage:
+    return load_folder(place.weights / "mini", place.device, torch.float32, name="mini")
+
+
+def _drawings(place: Place, model: TextToImage, settings: DrawingConfig) -> DrawingPack:
+    """One pack for both stages that learn from drawings; it goes with the run of the first."""
+    folder, predictor = place.folder / "sketch-adapter" / "drawings", place.weights / "sketch" / "mini"
+    return read_drawings(model, settings, folder, place.data, predictor, place.weights / "edges")
+
+
+def _sketch_adapter(place: Place, settings: SketchAdapterTraining, run: Path, out: Path) -> None:
+    model = _model(place)
+    adapter = train_sketch_adapter(model, _drawings(place, model, settings), settings, run)
+    save_sketch_adapter(out, adapter, settings.line_width, model.fingerprint)
+
+
+def _live(place: Place, settings: LiveTraining, run: Path, out: Path) -> None:
+    model = _model(place)
+    pack, adapter = _drawings(place, model, settings), place.weights / "live" / "mini" / "adapter"
+    export_live(train_live(make_trainer(model, pack, settings, adapter), run), out)
+
+
 def _upscale(place: Place, settings: upscale.UpscaleConfig, run: Path, out: Path) -> None:
     code = upscale.autoencoder_of(place.weights / "mini")
     upscale.train_upscale(settings, code, run, out, place.data, place.device)
 
 
+_SMOKE_DRAWINGS = ("pictures=16", "human_pictures=2", "human_steps=2")
 STAGES = (
     Stage(
         "edges",
@@ -146,6 +174,24 @@ STAGES = (
         captioned_shards("train"),
         ("edges", "mini"),
         ("steps=4", "batch=4", "pictures=16", "save_every=2"),
+    ),
+    Stage(
+        "sketch-adapter",
+        "live/mini/adapter",
+        SketchAdapterTraining,
+        _sketch_adapter,
+        captioned_shards("train"),
+        ("edges", "mini", "sketch"),
+        (*_SMOKE_DRAWINGS, "samples=16", "batch=4", "warmup=1", "save_every=2"),
+    ),
+    Stage(
+        "live",
+        "live/mini/student",
+        LiveTraining,
+        _live,
+        captioned_shards("train"),
+        ("mini", "sketch-adapter"),
+        (*_SMOKE_DRAWINGS, "samples=16", "batch=4", "warmup=1", "save_every=2", "rank=2"),
     ),
     Stage(
         "upscale",
