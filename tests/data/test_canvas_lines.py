@@ -1,9 +1,13 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from palitra.data.canvas_lines import canvas_picture, has_lines
+from palitra.data.canvas_lines import canvas_lines, drawn, has_lines
 from palitra.data.sketch_input import normalise_sketch
 from tests.tiny_studio import drawing
+
+
+def canvas_picture(image, size, width):
+    return drawn(canvas_lines(image), size, width)
 
 
 def test_a_canvas_becomes_nearly_the_drawing_that_the_slow_way_makes():
@@ -41,13 +45,13 @@ def test_a_wide_canvas_keeps_its_proportions():
 
 def test_a_dot_and_bare_paper_hold_no_lines():
     paper = Image.new("RGB", (512, 512), "white")
-    assert not has_lines(paper)
+    assert not has_lines(canvas_lines(paper))
     assert np.asarray(canvas_picture(paper, 64, 1.25)).min() == 255
     ImageDraw.Draw(paper).ellipse((250, 250, 256, 256), fill="black")
-    assert not has_lines(paper)
-    assert has_lines(drawing())
+    assert not has_lines(canvas_lines(paper))
+    assert has_lines(canvas_lines(drawing()))
 
 
 def test_a_photo_is_no_canvas():
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
-    assert canvas_picture(Image.fromarray(noise), 64, 1.25) is None
+    assert canvas_lines(Image.fromarray(noise)) is None

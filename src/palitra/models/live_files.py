@@ -84,9 +84,9 @@ def load_live(folder: Path, model: TextToImage, dtype: torch.dtype = torch.float
         WeightsError: missing, damaged, or made of other weights of the model.
     """
     tensors, times = read_student(folder, model)
-    unet = copy.deepcopy(model.denoiser.unet).float()
+    unet = _cast(copy.deepcopy(model.denoiser.unet), torch.float32)
     merge(unet, tensors)
-    denoiser = DiffusersUNet(unet.to(dtype), model.denoiser.parametrisation, model.schedule)
+    denoiser = DiffusersUNet(_cast(unet, dtype), model.denoiser.parametrisation, model.schedule)
     adapter = load_sketch_adapter(folder / "adapter", model) if (folder / "adapter").is_dir() else None
     return LiveStudent(denoiser, times, adapter)
 
@@ -95,5 +95,10 @@ def in_dtype(denoiser: DiffusersUNet, dtype: torch.dtype, model: TextToImage) ->
     """A copy of a denoiser in another number format; itself if it has it already."""
     if denoiser.unet.dtype == dtype:
         return denoiser
-    unet = copy.deepcopy(denoiser.unet).to(dtype)
+    unet = _cast(copy.deepcopy(denoiser.unet), dtype)
     return DiffusersUNet(unet, denoiser.parametrisation, model.schedule)
+
+
+def _cast(unet: Any, dtype: torch.dtype) -> Any:
+    """All weights in `dtype`; the library's own `to` warns although it keeps none back."""
+    return torch.nn.Module.to(unet, dtype)

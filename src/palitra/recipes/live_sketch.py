@@ -27,7 +27,7 @@ from palitra.core.progress import Hooks
 from palitra.core.rng import Noise
 from palitra.core.sampler import Sampler
 from palitra.core.tap import Tap
-from palitra.data.canvas_lines import canvas_picture, has_lines
+from palitra.data.canvas_lines import canvas_lines, drawn, has_lines
 from palitra.data.images import to_image, to_tensor
 from palitra.data.sketch_input import normalise_sketch
 from palitra.errors import ImageError
@@ -154,12 +154,15 @@ class LiveSketcher:
             ImageError: it holds no lines.
         """
         size, width = self.model.size, self.line_width
-        drawn = canvas_picture(sketch, size, width)
-        if drawn is None:
-            drawn = normalise_sketch(sketch, size, width, name="sketch").picture
-        elif not has_lines(sketch):
+        centre = canvas_lines(sketch)
+        if centre is not None and not has_lines(centre):
             raise ImageError("`sketch` must hold lines: draw more than a dot")
-        return to_tensor(drawn.convert("RGB"))[:, :1]
+        picture = (
+            normalise_sketch(sketch, size, width, name="sketch").picture
+            if centre is None
+            else drawn(centre, size, width)
+        )
+        return to_tensor(picture.convert("RGB"))[:, :1]
 
     @property
     def line_width(self) -> float:
