@@ -35,7 +35,8 @@ export async function send(
   const wish: Record<string, unknown> = { recipe: name };
   const fields = fieldsNow(name, recipe, values);
   for (const [field, schema] of Object.entries(fields)) {
-    if (field === "recipe" || schema.level === "hidden") continue;
+    // a hidden choice is made by a preset; hidden numbers are for who writes to the API
+    if (field === "recipe" || (schema.level === "hidden" && !schema.enum)) continue;
     const value = once[field] ?? chosenFor(name, field, innerOf(schema).field, values);
     if (value !== undefined && value !== null && value !== "") wish[field] = value;
   }
