@@ -5,8 +5,8 @@ with Client("http://127.0.0.1:8000") as palitra:
     palitra.save(palitra.wait(job.id), "out")
 """
 
-from palitra.client.answers import ApiError, Event, Image, Job
+from palitra.client.answers import ApiError, Event, Image, Job, LivePicture
 from palitra.client.awaiting import AsyncClient
 from palitra.client.blocking import Client
 
-__all__ = ["ApiError", "AsyncClient", "Client", "Event", "Image", "Job"]
+__all__ = ["ApiError", "AsyncClient", "Client", "Event", "Image", "Job", "LivePicture"]

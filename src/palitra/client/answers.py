@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,6 +66,33 @@ class Job:
     def ended(self) -> bool:
         """Whether nothing more will happen."""
         return self.state in ("done", "failed", "cancelled")
+
+
+@dataclass(frozen=True)
+class LivePicture:
+    """A picture while one draws (WebP); `ms` is how long drawing it took."""
+
+    picture: bytes = field(repr=False)
+    number: int
+    ms: float
+
+    @classmethod
+    def of(cls, answer: httpx.Response) -> LivePicture:
+        """From the API's answer."""
+        told = answer.headers
+        return cls(answer.content, int(told["palitra-number"]), float(told["palitra-milliseconds"]))
+
+
+class Turns:
+    """Names a client's drawings: every client is a tab of its own, and numbers grow."""
+
+    def __init__(self) -> None:
+        self.tab, self._last = secrets.token_hex(8), 0
+
+    def next(self, prompt: str, seed: int) -> dict[str, str]:
+        """The fields beside the drawing."""
+        self._last += 1
+        return {"tab": self.tab, "number": str(self._last), "prompt": prompt, "seed": str(seed)}
 
 
 @dataclass(frozen=True)

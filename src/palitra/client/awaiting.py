@@ -15,6 +15,8 @@ from palitra.client.answers import (
     Event,
     EventLines,
     Job,
+    LivePicture,
+    Turns,
     body_of,
     checked,
     headers_of,
@@ -34,6 +36,7 @@ class AsyncClient:
         headers: Mapping[str, str] | None = None,
     ) -> None:
         sent = {**headers_of(key), **(headers or {})}
+        self._turns = Turns()
         self.http = httpx.AsyncClient(base_url=url, headers=sent, timeout=60, transport=transport)
 
     async def __aenter__(self) -> Self:
@@ -74,6 +77,13 @@ class AsyncClient:
         """A job from a sketch and words."""
         inputs = {"sketch": await self.upload(image)}
         return await self.submit("sketch_to_image", prompt, inputs=inputs, **fields)
+
+    async def live(self, image: Path | str | bytes, prompt: str = "", seed: int = 0) -> LivePicture:
+        """A quick picture of a sketch; see `Client.live`."""
+        data = image if isinstance(image, bytes) else await asyncio.to_thread(Path(image).read_bytes)
+        files = {"sketch": ("sketch.png", data)}
+        answer = await self.http.post("/v1/live", data=self._turns.next(prompt, seed), files=files)
+        return LivePicture.of(checked(answer))
 
     async def edit(
         self,

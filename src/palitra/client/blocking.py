@@ -15,6 +15,8 @@ from palitra.client.answers import (
     Event,
     EventLines,
     Job,
+    LivePicture,
+    Turns,
     body_of,
     checked,
     headers_of,
@@ -32,6 +34,7 @@ class Client:
         key: str | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
+        self._turns = Turns()
         self.http = httpx.Client(base_url=url, headers=headers_of(key), timeout=60, transport=transport)
 
     def __enter__(self) -> Self:
@@ -75,6 +78,17 @@ class Client:
     def sketch(self, image: Path | str | bytes, prompt: str, **fields: Any) -> Job:
         """A job from a sketch and words."""
         return self.submit("sketch_to_image", prompt, inputs={"sketch": self.upload(image)}, **fields)
+
+    def live(self, image: Path | str | bytes, prompt: str = "", seed: int = 0) -> LivePicture:
+        """A quick picture of a sketch (a PNG of at most 256 KiB and 1024 px a side), kept nowhere.
+
+        A newer call of this client ends an older one, which then raises `ApiError` with code "superseded".
+        While the service's live worker starts, the code is "live_starting", and `retry_after_s` says when.
+        """
+        data = image if isinstance(image, bytes) else Path(image).read_bytes()
+        files = {"sketch": ("sketch.png", data)}
+        answer = self.http.post("/v1/live", data=self._turns.next(prompt, seed), files=files)
+        return LivePicture.of(checked(answer))
 
     def edit(
         self,
