@@ -42,9 +42,9 @@ def test_an_unsteady_hand_moves_lines_little_and_leaves_some_out():
     assert made.shape == (64, 1, 64, 64)
     assert 0 <= float(made.min()) <= float(made.max()) <= 1
     heights = (made * torch.arange(64.0).view(-1, 1)).sum((1, 2, 3)) / made.sum((1, 2, 3))
-    # two shares of 0.02, a warp of 0.012 and a turn of 0.05 over half the side, in pixels of 64
-    assert float((heights - 31.75).abs().max()) < 6
-    assert float(heights.std()) > 0.3
+    # a shift of 0.01, a warp of 0.006 (three deviations) and a turn of 0.025 over half the side, in pixels
+    assert float((heights - 31.75).abs().max()) < 4
+    assert float(heights.std()) > 0.15
     ink = made.sum((1, 2, 3))
     assert float(ink.min()) < 0.8 * float(ink.max())
 

@@ -143,3 +143,13 @@ def test_settings_and_models_that_do_not_fit_are_refused(studio):
         LiveTraining(method="magic")
     with pytest.raises(InputError, match="must predict v or a flow to be distilled, got epsilon"):
         LiveTrainer(studio.model, made_pack(), TINY)
+
+
+def test_missed_lines_cost_the_student_and_only_where_it_sees_the_drawing(base):
+    plain, priced = trainer(base), trainer(base, line_reward=2.0)
+    batch = [t.pictures.batch(0, 0, 3, 0.5, 0.0, 1.25) for t in (plain, priced)]
+    losses = [t.method.loss(t, b) for t, b in zip((plain, priced), batch, strict=True)]
+    assert float(losses[1]) > float(losses[0])
+    told = priced.told(batch[1])
+    blind = type(told)(told.text, told.papers, torch.zeros(3, dtype=torch.bool))
+    assert float(priced.lines(torch.randn(3, 4, 8, 8), blind)) == 0

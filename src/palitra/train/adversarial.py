@@ -79,7 +79,7 @@ class AdversarialDistillation:
             seen = self.features(trainer, made)
             fooled = -_mean(self.critic(seen, words))
         distance = self.distillation(trainer, made, told, g)
-        loss = fooled + trainer.config.distillation * distance
+        loss = fooled + trainer.config.distillation * distance + trainer.lines(made, told)
         self._assign(trainer.parameters, loss)
         judged, penalty = self.judge(trainer, x0, seen, words)
         self._assign(list(self.critic.parameters()), judged + trainer.config.r1 / 2 * penalty)

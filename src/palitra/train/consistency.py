@@ -46,7 +46,8 @@ class ConsistencyDistillation:
             target = trainer.student_x0(after, u, told)
         # at the clean end the function is the latent itself
         target = torch.where((u < 0).view(-1, 1, 1, 1), after, target)
-        return pseudo_huber(trainer.student_x0(x, t, told), target).mean()
+        made = trainer.student_x0(x, t, told)
+        return pseudo_huber(made, target).mean() + trainer.lines(made, told)
 
 
 def pseudo_huber(a: Tensor, b: Tensor) -> Tensor:

@@ -24,9 +24,9 @@ class Hand:
 
     widths: tuple[float, float] = (0.75, 1.6)
     left_out: float = 0.35
-    shift: float = 0.02
-    wobble: float = 0.012
-    turn: float = 0.05
+    shift: float = 0.01
+    wobble: float = 0.006
+    turn: float = 0.025
 
 
 STEADY = Hand((1.0, 1.0), 0.0, 0.0, 0.0, 0.0)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from palitra.core.parametrise import Parametrisation
+from palitra.data.edges import EdgeDetector
 from palitra.errors import InputError, ModelNotFoundError
 from palitra.models.eye import load_eye
 from palitra.models.live_files import read_student, save_live
@@ -32,6 +33,7 @@ from palitra.train.consistency import ConsistencyDistillation
 from palitra.train.drawing_batch import DrawnBatch, DrawnPictures
 from palitra.train.drawing_pack import DrawingPack
 from palitra.train.ema import EMA
+from palitra.train.line_reward import missed_lines
 from palitra.train.live_config import LiveTraining, learning_rate_factor
 from palitra.train.progress import TrainingBar
 from palitra.train.sketch_adapter import network_output, prepare_for_training
@@ -89,6 +91,7 @@ class LiveTrainer:
         self.teachers_adapter = adapter
         self.adapter = copy.deepcopy(adapter).train().requires_grad_(True) if adapter else None
         self.parameters = [*self.lows.parameters, *(self.adapter.parameters() if self.adapter else ())]
+        self.detector = EdgeDetector.load(device=str(model.device)) if config.line_reward else None
         self.method: Method = (
             ConsistencyDistillation(self)
             if config.method == "consistency"
@@ -145,6 +148,14 @@ class LiveTrainer:
             )
         (clean_u, clean_c), (noise_u, noise_c) = clean.chunk(2), noise.chunk(2)
         return clean_u + self.scale * (clean_c - clean_u), noise_u + self.scale * (noise_c - noise_u)
+
+    def lines(self, clean: Tensor, told: Told) -> Tensor:
+        """The price of lines that the student's clean latents miss, over the samples that see a drawing."""
+        if self.detector is None:
+            return clean.new_zeros(())
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16):
+            missed = missed_lines(self.detector, self.model.autoencoder.decode(clean), told.papers)
+        return self.config.line_reward * (missed * told.drawn).mean()
 
     def _tap(self, adapter: SketchAdapter | None, told: Told) -> SketchAdapterTap | None:
         if adapter is None:

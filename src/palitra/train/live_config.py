@@ -51,7 +51,8 @@ class LiveTraining(DrawingConfig):
     """Settings of `palitra train live`.
 
     `steps`: of the finished model. `guidance`: the teacher's scale, 0 for the model's own. `solver_steps`: of
-    the teacher's trajectory (consistency). `adapter`: the drawing is told to half of the samples.
+    the teacher's trajectory (consistency). `adapter`: the drawing is told to `drawn_share` of the samples.
+    `line_reward`: what a missed line of the drawing costs (`train.line_reward`), 0 for nothing.
     """
 
     method: str = "consistency"
@@ -71,6 +72,7 @@ class LiveTraining(DrawingConfig):
     clip_norm: float = 1.0
     distillation: float = 2.5
     r1: float = 1e-3
+    line_reward: float = 0.0
     text_dropout: float = 0.1
     human_share: float = 0.25
     line_width: float = 1.25
@@ -83,6 +85,7 @@ class LiveTraining(DrawingConfig):
             raise InputError(f"`method` must be {' or '.join(METHODS)}, got {self.method}")
         check_range("steps", self.steps, 1, 8)
         check_range("rank", self.rank, 1, 1024)
+        check_range("line_reward", self.line_reward, 0, 100)
         check_range("drawn_share", self.drawn_share, 0, 1)
         check_range("solver_steps", self.solver_steps, self.steps, 1000)
 
