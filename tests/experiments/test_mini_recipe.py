@@ -103,7 +103,9 @@ def test_arms_on_made_pictures_are_trained_drawn_scored_and_shown(data, tmp_path
         assert (one.folder / "sheet.png").is_file()
         assert len([p for p in one.findings.pictures if p.startswith("snapshot")]) >= 2
         assert not list(one.folder.rglob("checkpoint.safetensors"))
-    assert len(list((tmp_path / "shared").glob("mini-*/pack.safetensors"))) == 2
+    # two codes, and the one from which all towers learn
+    assert len(list((tmp_path / "shared").glob("mini-*/pack.safetensors"))) == 3
+    assert len(list((tmp_path / "shared").glob("mini-*/tower-*"))) == 1
     text = write_page(experiment, tmp_path, tmp_path / "docs").read_text()
     assert "| `flow` | rectified flow" in text
     assert text.count("](mini_recipe-") == 3
