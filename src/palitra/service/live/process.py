@@ -116,15 +116,22 @@ class LiveProcess:
         pause = 0.2
         while True:
             began = time.monotonic()
-            # a group of its own: Ctrl-C in the terminal reaches us, and the worker ends with us
-            child = self._child = await asyncio.create_subprocess_exec(
-                *self.command, stdin=PIPE, stdout=PIPE, start_new_session=True
-            )
-            await self._listen(child)
-            code = await child.wait()
+            try:
+                how = f"ended with {await self._run()}"
+            except OSError as error:
+                how = f"could not be started ({error.strerror})"
             pause = 0.2 if time.monotonic() - began > HEALTHY_S else min(LONGEST_PAUSE_S, 2 * pause)
-            LOG.warning("the live worker ended with %d: started again in %.1f s", code, pause)
+            LOG.warning("the live worker %s: started again in %.1f s", how, pause)
             await asyncio.sleep(pause)
+
+    async def _run(self) -> int:
+        """One life of the worker; returns its exit code."""
+        # a group of its own: Ctrl-C in the terminal reaches us, and the worker ends with us
+        self._child = await asyncio.create_subprocess_exec(
+            *self.command, stdin=PIPE, stdout=PIPE, start_new_session=True
+        )
+        await self._listen(self._child)
+        return await self._child.wait()
 
     async def _listen(self, child: Process) -> None:
         assert child.stdout is not None
