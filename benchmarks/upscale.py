@@ -28,6 +28,7 @@ from palitra.metrics.psnr import psnr
 from palitra.metrics.ssim import ssim
 from palitra.models.eye import load_eye
 from palitra.models.upscaler import EMBEDDED, load_upscaler
+from palitra.recipes.upscale import enlarge
 from palitra.train.captioned import CONCEPTS
 from palitra.train.upscale import SETS, autoencoder_of, coded, half, original
 
@@ -64,7 +65,11 @@ def write_sheet(path: Path) -> None:
     for at, concept in enumerate(CONCEPTS):
         article = "an" if concept[0] in "aeiou" else "a"
         small = studio.text(f"a photo of {article} {concept}", seed=3).pictures[0].image
-        columns = (small.resize((side, side), Image.Resampling.NEAREST), bicubic(small), upscaler(small))
+        columns = (
+            small.resize((side, side), Image.Resampling.NEAREST),
+            bicubic(small),
+            enlarge(small, upscaler),
+        )
         for row, image in enumerate(columns):
             sheet.paste(image, (at * side, row * side))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +92,7 @@ def main() -> None:
     ways = {
         "bicubic": resized(Image.Resampling.BICUBIC),
         "Lanczos": resized(Image.Resampling.LANCZOS),
-        "network": upscaler,
+        "network": lambda image: enlarge(image, upscaler),
     }
     values: dict[tuple[str, str, str], list[list[float]]] = {}
     seconds: list[float] = []
@@ -96,9 +101,9 @@ def main() -> None:
             clean = half(truth).float() / 255
             for kind, small in (("clean", clean), ("coded", coded(clean[None], code)[0])):
                 image = to_image(small)
-                for way, enlarge in ways.items():
+                for way, larger in ways.items():
                     began = time.perf_counter()
-                    made = enlarge(image)
+                    made = larger(image)
                     if way == "network":
                         seconds.append(time.perf_counter() - began)
                     found = score(made, truth, lambda x, y: eye_distance(eye, x, y))

@@ -8,7 +8,7 @@ from palitra.data.picture_files import read_recipe
 from palitra.errors import InputError
 from palitra.models.upscaler import embedded_upscaler
 from palitra.recipes.together import Wish, draw_together
-from palitra.recipes.upscale import LARGEST, enlarged
+from palitra.recipes.upscale import LARGEST, enlarge, enlarged
 from palitra.spec.dials import batch_key
 from palitra.spec.recipes import SketchToImageParams, TextToImageParams
 from tests.recipes.test_together import Heard
@@ -36,7 +36,7 @@ def test_words_and_sketches_are_the_small_pictures_enlarged(studio):
         large = draw("a photo of a cat", n=2, steps=2, upscale=True).pictures
         for one, other in zip(small, large, strict=True):
             assert other.image.size == (2 * one.image.width, 2 * one.image.height)
-            assert np.array_equal(pixels(other), np.asarray(embedded_upscaler()(one.image)))
+            assert np.array_equal(pixels(other), np.asarray(enlarge(one.image, embedded_upscaler())))
         assert "upscaler" not in small[0].recipe
         assert large[0].recipe["upscaler"] == embedded_upscaler().fingerprint
 
@@ -68,7 +68,7 @@ def test_large_and_small_wishes_share_a_batch(studio):
     heard = Heard()
     draw_together(studio.model, [Wish(large), Wish(small)], heard)
     one, other = (heard.pictures[i][0] for i in (0, 1))
-    assert np.array_equal(pixels(one), np.asarray(embedded_upscaler()(other.image)))
+    assert np.array_equal(pixels(one), np.asarray(enlarge(other.image, embedded_upscaler())))
 
 
 @pytest.mark.parametrize("kind", [TextToImageParams, SketchToImageParams])

@@ -14,11 +14,9 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor, nn
 
-from palitra.data.images import to_image, to_tensor
-from palitra.errors import InputError, WeightsError
+from palitra.errors import ImageError, WeightsError
 from palitra.models.weights import build_network, find_weights, read_json, save_weights, shown
 
 EMBEDDED = Path(__file__).parents[1] / "weights" / "upscale"
@@ -82,15 +80,15 @@ class Upscaler:
     fingerprint: str
 
     @torch.no_grad()
-    def __call__(self, image: Image.Image) -> Image.Image:
-        """The RGB picture at twice its side; about 20 ms for 64 x 64 on one CPU core.
+    def __call__(self, images: Tensor) -> Tensor:
+        """Pictures (B, 3, H, W) in [0, 1] at twice their side, in [0, 1].
 
         Raises:
-            InputError: not an RGB picture.
+            ImageError: not colour pictures.
         """
-        if image.mode != "RGB":
-            raise InputError(f"`image` must be RGB, got {image.mode}")
-        return to_image(self.network(to_tensor(image))[0].clamp(0, 1))
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise ImageError(f"`images` must be (B, 3, H, W), got {tuple(images.shape)}")
+        return self.network(images.float()).clamp(0, 1)
 
 
 def save_upscaler(folder: Path, network: UpscalerNetwork) -> None:

@@ -11,11 +11,17 @@ from typing import Any
 
 from PIL import Image
 
+from palitra.data.images import to_image, to_tensor
 from palitra.errors import InputError
-from palitra.models.upscaler import embedded_upscaler
+from palitra.models.upscaler import Upscaler, embedded_upscaler
 
 LARGEST = 128
 """The network learned from pictures of 64 px; those of large models need no enlarging."""
+
+
+def enlarge(image: Image.Image, upscaler: Upscaler) -> Image.Image:
+    """An RGB picture at twice its side."""
+    return to_image(upscaler(to_tensor(image))[0])
 
 
 def enlarged(image: Image.Image, wanted: bool = True) -> tuple[Image.Image, dict[str, str]]:
@@ -23,7 +29,7 @@ def enlarged(image: Image.Image, wanted: bool = True) -> tuple[Image.Image, dict
     if not wanted or max(image.size) > LARGEST:
         return image, {}
     upscaler = embedded_upscaler()
-    return upscaler(image), {"upscaler": upscaler.fingerprint}
+    return enlarge(image, upscaler), {"upscaler": upscaler.fingerprint}
 
 
 def check_same_upscaler(recipe: Mapping[str, Any]) -> None:
