@@ -261,8 +261,8 @@ def _write_sheet(path: Path, concepts: torch.Tensor, made: torch.Tensor) -> None
 
 def _protocol(settings: Mapping[str, Any], count: int) -> str:
     return (
-        f"{settings['minutes']:g} minutes of processor time of one thread for each training, steps timed "
-        f"before it (packs, autoencoders and the first phase of the text tower come on top); {count} pictures, "
+        f"{settings['minutes']:g} minutes of processor time of one thread for each training, steps "
+        f"timed before it (packs, autoencoders, the first text towers come on top); {count} pictures, "
         f"each for the caption of a test picture (at most {settings['each']} of a concept), DDIM with "
         f"{settings['steps']} steps, guidance {settings['scale']:g}; judged by eye against those pictures"
     )
