@@ -46,7 +46,7 @@ def draft_sketch(
     """
     if params.best_of is not None:
         raise InputError(f"`best_of` must be left out of drafts, got {params.best_of}: take quality best")
-    began = time.perf_counter()
+    began, calls, samples = time.perf_counter(), live.calls, live.samples
     plan = make_plan(live.model, params)
     paper = to_tensor(sketch.picture.convert("RGB"))[:, :1]
     if strictness is not None:
@@ -63,10 +63,10 @@ def draft_sketch(
         pictures.append(picture)
         if on_picture:
             on_picture(picture)
-    calls = live.steps * len(pictures)
     notes = tuple(note.text("en") for note in sketch.notes)
     spent = time.perf_counter() - began
-    return Run(pictures, spent, calls, calls, live.model.name, str(live.model.device), notes)
+    calls, samples = live.calls - calls, live.samples - samples
+    return Run(pictures, spent, calls, samples, live.model.name, str(live.model.device), notes)
 
 
 def check_same_live(recipe: Mapping[str, Any], live: LiveSketcher) -> None:

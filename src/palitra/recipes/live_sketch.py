@@ -80,7 +80,8 @@ class LiveSketcher:
     """Draws one picture at a time; the same sketch, words and seed give the same picture.
 
     `edges` gives the model's edge predictor and the line width it was trained with. `folder` is where live
-    weights may lie: `student/` and `adapter/`.
+    weights may lie: `student/` and `adapter/`. `calls` and `samples` count the network's evaluations of all
+    finished pictures.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class LiveSketcher:
         folder: Path | None = None,
     ) -> None:
         self.model, self.folder = model, folder
+        self.calls = self.samples = 0
         self._edges = edges
         self._words: OrderedDict[tuple[str, str], tuple[Condition, Condition]] = OrderedDict()
 
@@ -264,4 +266,6 @@ class LiveSketcher:
         side = model.size // model.factor
         run = Predictor(denoiser, model.schedule, guiders, taps)
         start = noise.normal((model.autoencoder.channels, side, side))
-        return sampler.image(sample(sampler, run, start, times, noise, hooks))
+        latent = sampler.image(sample(sampler, run, start, times, noise, hooks))
+        self.calls, self.samples = self.calls + run.calls, self.samples + run.samples
+        return latent
