@@ -77,6 +77,7 @@ class LiveProcess:
 
     def kill(self) -> None:
         """Kill the worker as a crash would; it is started again."""
+        self.ready = False
         if self._child is not None and self._child.returncode is None:
             self._child.kill()
 
