@@ -2,6 +2,7 @@ import "@fontsource-variable/onest";
 import "./styles/tokens.css";
 import "./styles/controls.css";
 import "./styles/shell.css";
+import "./styles/easel.css";
 import "./styles/create.css";
 import "./styles/result.css";
 import "./styles/gallery.css";
