@@ -149,7 +149,7 @@ def test_missed_lines_cost_the_student_and_only_where_it_sees_the_drawing(base):
     plain, priced = trainer(base), trainer(base, line_reward=2.0)
     batch = [t.pictures.batch(0, 0, 3, 0.5, 0.0, 1.25) for t in (plain, priced)]
     losses = [t.method.loss(t, b) for t, b in zip((plain, priced), batch, strict=True)]
-    assert float(losses[1]) > float(losses[0])
+    assert float(losses[1].detach()) > float(losses[0].detach())
     told = priced.told(batch[1])
     blind = type(told)(told.text, told.papers, torch.zeros(3, dtype=torch.bool))
     assert float(priced.lines(torch.randn(3, 4, 8, 8), blind)) == 0
