@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import DBAPIError
 
 from palitra.service.api.views import pictures_of
+from palitra.service.database import open_database
 from palitra.service.jobs.events import events_after
 from palitra.service.tables import EVENTS, JOBS, PICTURES, WORKERS
 from palitra.service.workers.heartbeat import beat, bury, is_alive, release, retire, silent_workers
@@ -25,7 +27,8 @@ def database(any_database):
     return any_database
 
 
-def wait_for(condition, seconds=30):
+# to start a worker and to outwait its predecessor's locks takes seconds here, on a starved machine many more
+def wait_for(condition, seconds=60):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "it did not happen in time"
@@ -137,6 +140,25 @@ def nothing_is_double(engine, jobs):
     assert dict(map(tuple, drawn)) == {j.id: 1 for j in jobs}
     assert dict(map(tuple, ends)) == {j.id: 1 for j in jobs}
     assert all(found == list(range(1, len(found) + 1)) for found in seqs.values())
+
+
+def test_a_worker_frozen_amid_a_transaction_does_not_keep_its_jobs_locked(
+    store, engine, settings, ledger, monkeypatch
+):
+    if engine.dialect.name == "sqlite":
+        pytest.skip("a writer that holds SQLite's file cannot be ended by others")
+    monkeypatch.setattr("palitra.service.database.IDLE_S", 1)
+    frozen = open_database(settings.database_url)
+    job = store.put("ann", wish())
+    ledger.begin([job.id])
+    with frozen.connect() as connection:
+        connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(done=1))
+        assert release(engine, "worker-0") == 1
+        with pytest.raises(DBAPIError) as lost:
+            connection.scalar(select(JOBS.c.done))
+        assert lost.value.connection_invalidated
+    frozen.dispose()
+    assert store.get("ann", job.id).done == 0
 
 
 @pytest.mark.slow

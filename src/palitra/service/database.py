@@ -14,14 +14,22 @@ from sqlalchemy.engine import make_url
 from palitra.service.migrations import migrate_tables
 
 BUSY_S: Final = 30
+IDLE_S: Final = 20
+"""Below what a worker may be silent: one that was frozen amid a transaction loses it, and with it the locks
+that would keep the living from taking over its jobs."""
 _MIGRATING = threading.Lock()
 
 
 def open_database(url: str) -> Engine:
-    """An engine; SQLite files get a write-ahead log, and writers wait for each other up to 30 s."""
+    """An engine; SQLite files get a write-ahead log, and writers wait for each other up to 30 s.
+
+    PostgreSQL ends a session that does nothing for 20 s amid a transaction.
+    """
     address = make_url(url)
     if address.get_backend_name() != "sqlite":
-        return create_engine(address, pool_size=8, max_overflow=8, pool_pre_ping=True)
+        served = create_engine(address, pool_size=8, max_overflow=8, pool_pre_ping=True)
+        event.listen(served, "connect", _bound_idle_transactions)
+        return served
     assert address.database is not None
     Path(address.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(address, connect_args={"check_same_thread": False})
@@ -37,6 +45,12 @@ def open_database(url: str) -> Engine:
         connection.create_function("lower", 1, _lower, deterministic=True)
 
     return engine
+
+
+def _bound_idle_transactions(connection: Any, record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_S}s'")
+    connection.commit()
 
 
 def _lower(value: object) -> object:

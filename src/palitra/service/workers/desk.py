@@ -170,14 +170,15 @@ class Desk:
             ids = [t.job.id for t in batch]
             try:
                 self._draw(batch)
-            except (OperationalError, InterfaceError):
-                LOG.exception("jobs %s: the database was lost; they wait again", ids)
-                self._write(lambda: self.ledger.hand_back(ids))  # noqa: B023 - called at once
-            except Exception:
-                LOG.exception("jobs %s", ids)
-                for job in ids:
-                    words = "a fault of ours; it is in the log"
-                    self._write(lambda: self.ledger.end(job, "failed", "internal", words))  # noqa: B023
+            except Exception as error:
+                if _database_lost(error):
+                    LOG.exception("jobs %s: the database was lost; they wait again", ids)
+                    self._write(lambda: self.ledger.hand_back(ids))  # noqa: B023 - called at once
+                else:
+                    LOG.exception("jobs %s", ids)
+                    for job in ids:
+                        words = "a fault of ours; it is in the log"
+                        self._write(lambda: self.ledger.end(job, "failed", "internal", words))  # noqa: B023
             finally:
                 self._now = []
                 self._gone -= set(ids)
@@ -316,6 +317,13 @@ class _Telling:
 
     def dropped(self) -> set[int]:
         return self._desk.gone(self._jobs)
+
+
+def _database_lost(error: Exception) -> bool:
+    """Whether the connection is gone: PostgreSQL calls the end of an idle transaction an internal error."""
+    return isinstance(error, (OperationalError, InterfaceError)) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    )
 
 
 def rows_of(job: Job) -> int:
