@@ -88,6 +88,7 @@ def test_wishes_are_shown_side_by_side(page):
     change(page)
     done(page)
     shown = page.locator(".side-by-side li")
+    shown.nth(3).wait_for()
     assert shown.all_inner_texts() == ["Photo", "a cat", "a horse", "a house"]
     page.get_by_role("button", name="Picture 2 of 3: a horse").click()
     assert page.get_by_role("button", name="Picture 2 of 3: a horse").get_attribute("aria-pressed") == "true"
