@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from palitra.experiments.data_sets import SetName, check_set, read_splits
-from palitra.experiments.model_trial import extractor_name, model_trial, trained, yardstick_of
+from palitra.experiments.model_trial import (
+    extractor_name,
+    model_trial,
+    trained,
+    trained_precision,
+    yardstick_of,
+)
 from palitra.experiments.page import compose, picture
 from palitra.experiments.pictures import line_plot, scatter_plot, sheet_of
 from palitra.experiments.table import mean_and_spread, percent, plain
@@ -111,9 +117,10 @@ class Guidance:
             return kept
         options = Drawing(guidance=w, steps=TINY_STEPS if trial.settings["tiny"] else None)
         first = 1_000_000 * (trial.seed + 1)
-        drawn = yardstick.draw(
-            model, trial.settings["pictures"], first, options, lambda count: place.clock.tick()
-        )
+        with trained_precision(model):
+            drawn = yardstick.draw(
+                model, trial.settings["pictures"], first, options, lambda count: place.clock.tick()
+            )
         found = yardstick.measure(drawn)
         numbers = {**found.scores, "milliseconds_per_picture": 1000 * drawn.seconds_per_picture}
         if found.agreement is not None:

@@ -56,6 +56,11 @@ class R3GANGenerator(nn.Module):
         self.embedding = nn.Embedding(classes, choice.latent) if classes else None
         self.grid = nn.Parameter(torch.randn(1, wide[0], h, w))
         self.modulate = nn.Linear(choice.latent * (2 if classes else 1), wide[0], bias=False)
+        nn.init.normal_(self.modulate.weight, 0, choice.latent**-0.5)
+        if self.embedding is not None:
+            # weaker than the latent, as one-hot classes through the paper's layer are: else all pictures of
+            # a class become one
+            nn.init.normal_(self.embedding.weight, 0, classes**-0.5)
         depth = (levels + 1) * choice.blocks
         self.stages = nn.ModuleList(
             nn.Sequential(*(GroupedBlock(c, choice.group_size, depth) for _ in range(choice.blocks)))
