@@ -17,7 +17,7 @@ from palitra.models.edge_predictor_files import load_edge_predictor
 from palitra.models.text_to_image import TextToImage, load_folder
 from palitra.models.zoo import home, resolve
 from palitra.recipes.class_conditional import ClassGenerator, load_classes
-from palitra.recipes.draft_sketch import check_same_live, draft_sketch
+from palitra.recipes.draft_sketch import Drafts, check_same_live, draft_sketch
 from palitra.recipes.edit import edit
 from palitra.recipes.editing.inversion_store import InversionStore
 from palitra.recipes.live_sketch import LiveSketcher
@@ -126,6 +126,7 @@ class Studio:
             strictness=where,
             hooks=hooks,
             on_picture=on_picture,
+            drafts=self.drafts(drawn, wish, where, hooks),
         )
 
     def edit(
@@ -184,6 +185,16 @@ class Studio:
             self._live = LiveSketcher(self.model, self.predictor, live_folder(self.model.name))
         return self._live
 
+    def drafts(
+        self,
+        sketch: Sketch,
+        params: SketchToImageParams,
+        strictness: torch.Tensor | None = None,
+        hooks: Hooks | None = None,
+    ) -> Drafts | None:
+        """What `params.polish` goes over; None without it."""
+        return None if params.polish is None else Drafts(self.live(), sketch, params, strictness, hooks)
+
     def again(self, file: str | Path, hooks: Hooks | None = None) -> Run:
         """Repeat the picture in a PNG from the recipe it carries: the same bytes on the same machine.
 
@@ -206,6 +217,9 @@ class Studio:
                 return draft_sketch(
                     self.live(), sketch, params, strictness=strictness, hooks=hooks, seeds=seeds
                 )
+            drafts = self.drafts(sketch, params, strictness, hooks)
+            if drafts is not None:
+                check_same_live(recipe, self.live())
             run = sketch_to_image(
                 self.model,
                 self.predictor()[0],
@@ -214,6 +228,7 @@ class Studio:
                 strictness=strictness,
                 hooks=hooks,
                 batches=recipe["batches"] if params.begun() else [recipe["batch"]],
+                drafts=drafts,
             )
         run.pictures[:] = [p for p in run.pictures if p.seed == recipe["seed"]]
         return run

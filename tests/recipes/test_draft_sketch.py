@@ -67,3 +67,39 @@ def test_what_drafts_cannot_do_is_refused(studio, drawn):
         studio.sketch(drawn, WORDS, quality="draft", best_of=4)
     with pytest.raises(InputError, match="`quality` must be one of draft, normal, best, got quick"):
         studio.sketch(drawn, WORDS, quality="quick")
+    with pytest.raises(InputError, match=r"`polish` must be left out of drafts, got 0\.5"):
+        studio.sketch(drawn, WORDS, quality="draft", polish=0.5)
+
+
+def test_polish_of_nothing_is_the_draft_and_of_everything_the_normal_picture(studio, drawn, drafts):
+    untouched = studio.sketch(drawn, WORDS, polish=0, n=2, seed=3, steps=4)
+    assert all(
+        np.array_equal(np.asarray(a.image), np.asarray(b.image))
+        for a, b in zip(untouched.pictures, drafts.pictures, strict=True)
+    )
+    anew = studio.sketch(drawn, WORDS, polish=1, seed=3, steps=4)
+    normal = studio.sketch(drawn, WORDS, seed=3, steps=4)
+    assert np.array_equal(np.asarray(anew.pictures[0].image), np.asarray(normal.pictures[0].image))
+    assert anew.network_calls == normal.network_calls
+
+
+def test_a_polished_draft_is_near_it_and_is_repeated(studio, drawn, drafts, tmp_path):
+    polished = studio.sketch(drawn, WORDS, polish=0.2, n=2, seed=3, steps=10)
+    # two steps with words alone: the guided ones are before them
+    assert (polished.network_calls, polished.network_samples) == (2, 2 * 2 * 2)
+
+    def distance(others):
+        pairs = zip(polished.pictures, others, strict=True)
+        return sum(np.abs(np.asarray(a.image, float) - np.asarray(b.image)).mean() for a, b in pairs)
+
+    assert distance(drafts.pictures) < distance(drafts.pictures[::-1])
+    repeated = studio.again(polished.pictures[1].save(tmp_path / "polished.png"))
+    assert np.array_equal(np.asarray(repeated.pictures[0].image), np.asarray(polished.pictures[1].image))
+
+
+def test_the_best_of_polished_drafts(studio, drawn):
+    run = studio.sketch(drawn, WORDS, polish=0.8, best_of=3, steps=5)
+    assert len(run.scores) == 3
+    assert run.pictures[0].seed == min(run.scores, key=run.scores.__getitem__)
+    with pytest.raises(InputError, match=r"`best_of` needs `polish` above 0.5, .*, got 0.4"):
+        studio.sketch(drawn, WORDS, polish=0.4, best_of=3, steps=5)

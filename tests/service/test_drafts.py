@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from palitra.recipes.together import Wish
 from palitra.service.jobs.place import _pictures
@@ -45,16 +46,16 @@ def test_drafts_and_best_are_drawn_alone():
     assert not painter.together(job(quality="draft"))
     assert not painter.together(job(quality="best"))
     assert not painter.together(job(best_of=3))
+    assert not painter.together(job(polish=0.5))
 
 
-def test_a_drafts_pictures_are_those_of_the_library(studio):
+@pytest.mark.parametrize("chosen", [{"quality": "draft"}, {"polish": 0.5, "steps": 4}])
+def test_a_drafts_pictures_are_those_of_the_library(studio, chosen):
     drawn = studio.prepare(_png(drawing()))
-    params = build(
-        SketchToImageParams, {"prompt": WORDS, "quality": "draft", "n": 2, "model": studio.model.name}
-    )
+    params = build(SketchToImageParams, {"prompt": WORDS, **chosen, "n": 2, "model": studio.model.name})
     told = Told()
     _draw_best(SimpleNamespace(studio=studio), Wish(params, drawn), told, 2)
-    alone = studio.sketch(drawn, WORDS, quality="draft", n=2)
+    alone = studio.sketch(drawn, WORDS, **chosen, n=2)
     for ours, theirs in zip(told.pictures, alone.pictures, strict=True):
         assert np.array_equal(np.asarray(ours.image), np.asarray(theirs.image))
     assert told.steps

@@ -66,6 +66,9 @@ def sketch(
         str, typer.Option(help="draft: at once; normal: follows the lines; best: the best of several begun.")
     ] = "normal",
     live: Annotated[bool, typer.Option("--live", help="The same as --quality draft.")] = False,
+    polish: Annotated[
+        float | None, typer.Option(help="Share of the steps that go over a quick draft: 0 is the draft.")
+    ] = None,
     fidelity: Annotated[float, typer.Option(help="0: as real as possible, 1: exactly my lines.")] = 0.6,
     negative: Negative = "",
     seed: Seed = 0,
@@ -105,6 +108,7 @@ def sketch(
         "partial": partial,
         "beta": beta,
         "stop": stop,
+        "polish": polish,
         "upscale": upscale,
     }
     params = build(SketchToImageParams, values)
@@ -115,7 +119,8 @@ def sketch(
         session.notes(drawn.notes)
         fields = params.model_dump(exclude={"prompt", "model", "recipe"})
         hooks = session.hooks(
-            params.begun() or n, studio.live().steps if params.quality == "draft" else steps
+            params.begun() or n,
+            studio.live().steps if params.quality == "draft" else steps - params.skipped(),
         )
         run = studio.sketch(
             drawn, prompt, strictness=strictness, hooks=hooks, on_picture=session.save, **fields

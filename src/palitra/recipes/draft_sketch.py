@@ -1,11 +1,12 @@
-"""Drafts: the live way from a sketch to a picture, as a recipe whose pictures can be repeated."""
+"""Drafts: the live way from a sketch to a picture, as a recipe, and as what `polish` begins with."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -42,22 +43,18 @@ def draft_sketch(
 
     Raises:
         Cancelled: asked by `hooks`; pictures already handed to `on_picture` are finished.
-        InputError: `best_of`, which needs guidance to compare seeds.
+        InputError: `best_of`, which needs guidance to compare seeds; `polish`, which is done to drafts.
     """
     if params.best_of is not None:
         raise InputError(f"`best_of` must be left out of drafts, got {params.best_of}: take quality best")
+    if params.polish is not None:
+        raise InputError(f"`polish` must be left out of drafts, got {params.polish:g}: take quality normal")
     began, calls, samples = time.perf_counter(), live.calls, live.samples
     plan = make_plan(live.model, params)
-    paper = to_tensor(sketch.picture.convert("RGB"))[:, :1]
-    if strictness is not None:
-        paper = 1 - (1 - paper) * F.adaptive_avg_pool2d(strictness.float(), live.model.size)
-    packed = pack_sketch(sketch, strictness)
+    paper, packed = _paper(live, sketch, strictness), pack_sketch(sketch, strictness)
     pictures: list[Picture] = []
     for seed in seeds or seeds_of(params, params.n):
-        strength = min(STRONGEST, params.fidelity / FULL)
-        scale, dial = params.prompt_scale, params.dial()
-        wish = LiveWish(params.prompt, seed, params.negative, scale, dial, strength)
-        image = live.picture(paper, wish, hooks)
+        image = live.picture(paper, _wish(params, seed), hooks)
         made = {"batches": [[seed]], "sketch": packed, "live": live.made_with}
         picture = finish(plan, image, seed, [seed], **made)
         pictures.append(picture)
@@ -69,8 +66,43 @@ def draft_sketch(
     return Run(pictures, spent, calls, samples, live.model.name, str(live.model.device), notes)
 
 
+class Drafts:
+    """Live drafts to be polished: called with seeds (B) it gives their clean latents (B, C, h, w)."""
+
+    def __init__(
+        self,
+        live: LiveSketcher,
+        sketch: Sketch,
+        params: SketchToImageParams,
+        strictness: Tensor | None = None,
+        hooks: Hooks | None = None,
+    ) -> None:
+        self._live, self._params = live, params
+        self._paper = _paper(live, sketch, strictness)
+        # steps of drafts are not steps of the picture
+        self._hooks = Hooks(cancelled=hooks.cancelled) if hooks else None
+        self.made_with = live.made_with
+
+    def __call__(self, seeds: Sequence[int]) -> Tensor:
+        """One draft after the other, each by its own seed."""
+        wishes = [_wish(self._params, seed) for seed in seeds]
+        return torch.cat([self._live.latent(self._paper, wish, self._hooks) for wish in wishes])
+
+
+def _paper(live: LiveSketcher, sketch: Sketch, strictness: Tensor | None) -> Tensor:
+    paper = to_tensor(sketch.picture.convert("RGB"))[:, :1]
+    if strictness is None:
+        return paper
+    return 1 - (1 - paper) * F.adaptive_avg_pool2d(strictness.float(), live.model.size)
+
+
+def _wish(params: SketchToImageParams, seed: int) -> LiveWish:
+    strength = min(STRONGEST, params.fidelity / FULL)
+    return LiveWish(params.prompt, seed, params.negative, params.prompt_scale, params.dial(), strength)
+
+
 def check_same_live(recipe: Mapping[str, Any], live: LiveSketcher) -> None:
-    """Refuse a draft that was made with other live weights, or with none where there are some now.
+    """Refuse a draft, polished or not, of other live weights, or of none where there are some now.
 
     Raises:
         InputError: they differ.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from palitra.errors import ComposeError, InputError
 from palitra.guiders.sketch import SketchGuidance, stroke_band
 from palitra.models.edge_predictor import EdgePredictor
 from palitra.models.text_to_image import TextToImage
+from palitra.recipes.draft_sketch import Drafts
 from palitra.recipes.generate import (
     OnPicture,
     Plan,
@@ -38,6 +40,25 @@ from palitra.spec.recipes import SketchToImageParams
 
 CRITIC_AT = 0.4
 """Share of the steps after which `best_of` compares seeds."""
+
+
+@dataclass(frozen=True)
+class _Start:
+    """Where the steps begin: at the first with noise, or later with noised drafts."""
+
+    first: int
+    drafts: Drafts | None
+
+    def latent(self, plan: Plan, seeds: Sequence[int], noise: Noise) -> Tensor:
+        """Noise of the seeds at the first step made, over their drafts."""
+        eps = first_latent(plan, noise)
+        if self.drafts is None or self.first == 0:
+            return eps
+        made = self.drafts(seeds).to(eps)
+        if self.first == plan.count:
+            return made
+        abar = plan.model.schedule.signal(plan.times[self.first])
+        return math.sqrt(abar) * made + math.sqrt(1 - abar) * eps
 
 
 @dataclass(eq=False)
@@ -61,13 +82,15 @@ def sketch_to_image(
     hooks: Hooks | None = None,
     on_picture: OnPicture | None = None,
     batches: list[list[int]] | None = None,
+    drafts: Drafts | None = None,
 ) -> Run:
     """Draw `params.n` pictures that keep the sketch's shape.
 
     strictness: (1, 1, H, W) in [0, 1], where the sketch binds (1) and where the model is free (0).
     batches: repeats given batches of seeds. With `best_of`, that many seeds are begun, the critic ranks
     them by the error of their predicted edges after 40 % of the steps, and the best n are finished; quality
-    "best" begins eight times n. Drafts are `palitra.recipes.draft_sketch`'s.
+    "best" begins eight times n. Drafts are `palitra.recipes.draft_sketch`'s. drafts: needed by
+    `params.polish`, by which the first steps are left out and noised drafts are gone on with.
 
     Cost per guided step: two forwards and one backward through the conditional half up to the last tap.
 
@@ -75,17 +98,21 @@ def sketch_to_image(
         ComposeError: the predictor was trained for another model layout.
         InputError: `best_of` below `n`, or without guidance.
     """
+    assert (drafts is None) == (params.polish is None)
     began = time.perf_counter()
     plan = make_plan(model, params)
     beta, stop = params.dial()
     total, compared = params.begun() or params.n, params.begun() is not None
-    _check_best_of(params, beta, stop)
+    _check_best_of(params)
     target = edge_target(model, predictor, sketch)
     weight = weight_map(plan, sketch, strictness, params.partial)
-    middle = max(1, round(min(CRITIC_AT, 1 - stop) * plan.count)) if compared else plan.count
+    first, middle = params.skipped(), plan.count
+    if compared:
+        middle = max(first + 1, round(min(CRITIC_AT, 1 - stop) * plan.count))
     everything = batches or list(chunks(seeds_of(params, total)))
+    start = _Start(first, drafts)
     dial = (beta, stop)
-    begun = (_begin(plan, predictor, target, weight, dial, s, middle, hooks) for s in everything)
+    begun = (_begin(plan, predictor, target, weight, dial, s, start, middle, hooks) for s in everything)
     # the critic needs every batch begun; otherwise each is finished, and handed out, before the next begins
     running: Iterable[_Begun] = list(begun) if compared else begun
     done: list[_Begun] = []
@@ -97,8 +124,10 @@ def sketch_to_image(
     for run in running:
         done.append(run)
         for seed, image in _finish(plan, run, middle, keep, hooks):
-            packed = pack_sketch(sketch, strictness)
-            pictures.append(finish(plan, image, seed, run.seeds, batches=everything, sketch=packed))
+            made: dict[str, Any] = {"batches": everything, "sketch": pack_sketch(sketch, strictness)}
+            if drafts is not None:
+                made["live"] = drafts.made_with
+            pictures.append(finish(plan, image, seed, run.seeds, **made))
             if on_picture:
                 on_picture(pictures[-1])
     scores = {s: e for r in done for s, e in zip(r.seeds, r.errors, strict=True)}
@@ -115,13 +144,19 @@ def sketch_to_image(
     )
 
 
-def _check_best_of(params: SketchToImageParams, beta: float, stop: float) -> None:
+def _check_best_of(params: SketchToImageParams) -> None:
     if params.best_of is None:
         return
     if params.best_of < params.n:
         raise InputError(f"`best_of` must be at least `n` = {params.n}, got {params.best_of}")
+    beta, stop = params.dial()
     if beta == 0 or stop == 1:
         raise InputError(f"`best_of` needs `fidelity` above 0 to compare seeds, got {params.fidelity:g}")
+    if params.guided() == 0:
+        raise InputError(
+            f"`best_of` needs `polish` above {stop:g}, the share of the steps without guidance, "
+            f"got {params.polish}"
+        )
 
 
 @torch.no_grad()
@@ -159,17 +194,19 @@ def _begin(
     weight: Tensor | None,
     dial: tuple[float, float],
     seeds: list[int],
+    start: _Start,
     until: int,
     hooks: Hooks | None,
 ) -> _Begun:
-    """Make the first `until` steps of one batch."""
+    """Make the steps of one batch up to `until`."""
     beta, stop = dial
     guidance = SketchGuidance(predictor, target, beta, stop, weight)
     guiders = [plan.prompt_guider(), guidance]
     check(plan.model.denoiser, plan.sampler, guiders)
     run, noise = plan.predictor(guiders), Noise(seeds, plan.model.device)
     with memory_words():
-        state = sample(plan.sampler, run, first_latent(plan, noise), plan.times, noise, hooks, last=until)
+        x = start.latent(plan, seeds, noise)
+        state = sample(plan.sampler, run, x, plan.times, noise, hooks, start.first, until)
     errors = [0.0] * len(seeds) if guidance.errors is None else guidance.errors.tolist()
     return _Begun(seeds, plan.sampler.image(state), noise, run, errors)
 

@@ -134,8 +134,8 @@ def draw_together(
     first = wishes[0].params
     if isinstance(first, SketchToImageParams) and first.begun() is not None:
         raise InputError("`best_of` must be drawn alone: its seeds compete with each other")
-    if isinstance(first, SketchToImageParams) and first.quality == "draft":
-        raise InputError("`quality` draft must be drawn alone: it has steps of its own")
+    if isinstance(first, SketchToImageParams) and (first.quality == "draft" or first.polish is not None):
+        raise InputError("drafts, polished or not, must be drawn alone: they have steps of their own")
     if any(w.sketch is not None for w in wishes) and edges is None:
         raise InputError("`edges` must be given: sketches need an edge predictor")
     done = [0] * len(wishes)

@@ -230,6 +230,15 @@ class SketchToImageParams(WordsParams):
         en=Words("Best of", "Seeds begun, of which the best n are finished."),
         ru=Words("Лучшие из", "Сколько картинок начать, чтобы закончить лучшие n."),
     )
+    polish: float | None = dial(
+        None,
+        batching="key",
+        level="hidden",
+        ge=0,
+        le=1,
+        en=Words("Polish", "Share of the steps that go over a quick draft: 0 is the draft, 1 draws it anew."),
+        ru=Words("Доводка", "Доля шагов поверх быстрого черновика: 0 — сам черновик, 1 — рисунок заново."),
+    )
     partial: bool = dial(
         False,
         batching="key",
@@ -254,8 +263,16 @@ class SketchToImageParams(WordsParams):
         """
         if self.best_of is not None or self.quality != "best":
             return self.best_of
+        return min(BEGUN_FOR_BEST * self.n, 256) if self.guided() else None
+
+    def skipped(self) -> int:
+        """Steps for which a draft stands."""
+        return 0 if self.polish is None else self.steps - round(self.polish * self.steps)
+
+    def guided(self) -> int:
+        """Steps that are pulled towards the lines."""
         beta, stop = self.dial()
-        return None if beta == 0 or stop == 1 else min(BEGUN_FOR_BEST * self.n, 256)
+        return max(0, round((1 - stop) * self.steps) - self.skipped()) if beta > 0 else 0
 
     def work(self) -> int:
         """A step of each picture that is begun."""

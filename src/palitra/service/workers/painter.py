@@ -43,10 +43,11 @@ class RecipePainter:
         self.seconds: dict[str, float] = {}
 
     def together(self, job: Job) -> bool:
-        """Seeds of `best_of` compete within their job; classes, edits and drafts fill their own batches."""
+        """Seeds of `best_of` compete in their job; classes, edits and drafts fill their own batches."""
         if job.params.get("recipe") in ("classes", "edit"):
             return False
-        return job.params.get("best_of") is None and job.params.get("quality", "normal") == "normal"
+        alone = job.params.get("best_of") is not None or job.params.get("polish") is not None
+        return not alone and job.params.get("quality", "normal") == "normal"
 
     def paint(self, jobs: Sequence[Job], told: Told) -> None:
         """Draw jobs of one batch key. One that alone is too much is tried once more, with all else let go."""
@@ -135,8 +136,7 @@ def _draw_best(loaded: Loaded, wish: Wish, told: Told, rows: int) -> None:
     assert isinstance(wish.params, SketchToImageParams)
     assert wish.sketch is not None
     begun = wish.params.begun() or wish.params.n
-    total = begun * wish.params.steps
-    done = 0
+    total, done = begun * wish.params.steps, begun * wish.params.skipped()
 
     def on_step(event: StepEvent) -> None:
         nonlocal done
@@ -169,6 +169,7 @@ def _draw_best(loaded: Loaded, wish: Wish, told: Told, rows: int) -> None:
             hooks=hooks,
             on_picture=on_picture,
             batches=list(chunks(seeds_of(wish.params, begun), rows)),
+            drafts=loaded.studio.drafts(wish.sketch, wish.params, wish.strictness, hooks),
         )
     except Cancelled:
         return
