@@ -82,6 +82,14 @@ def edit(page: Page, example: str, words: str, wishes: str) -> None:
     page.get_by_role("slider", name="How much of the photo shows").fill("50")
 
 
+def classes(page: Page, model: str) -> None:
+    """A sheet of every class of an embedded model."""
+    page.get_by_role("radio", name="Classes").check()
+    page.get_by_label("Model", exact=True).select_option(label=model)
+    page.get_by_role("button", name="Draw it").click()
+    page.locator("img.picture").wait_for(timeout=300_000)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "docs" / "page")
@@ -130,6 +138,8 @@ def main() -> None:
         page.get_by_role("link", name="Create").click()
         edit(page, "House", "a photo of a house", "a painting of a house\na photo of an elephant")
         shoot(page, "edit")
+        classes(page, "Clothes (diffusion)")
+        shoot(page, "classes")
         phone = browser.new_context(
             **playwright.devices["Pixel 7"],
             locale="ru-RU",

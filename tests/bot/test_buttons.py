@@ -141,7 +141,7 @@ def test_a_recipe_is_chosen_and_words_may_come_before_the_picture(play):
     async def scene(fake, parts):
         fake.say("/new")
         menu = await fake.told("What shall it be?")
-        assert list(menu.buttons) == ["Words", "Sketch", "Edit"]
+        assert list(menu.buttons) == ["Words", "Sketch", "Classes", "Edit"]
         fake.press(menu, "Sketch")
         await fake.until(lambda: "Send a picture with a caption." in menu.text)
         fake.say("a cat")

@@ -64,7 +64,7 @@ def test_weights_that_lack_what_draws_are_refused(runs, tmp_path):
 def test_the_registry_finds_by_name_and_by_folder_and_added_ones_win(runs, tmp_path):
     embed_run(runs / "cvae", tmp_path / "inside" / "toy", **ABOUT)
     models = class_models([runs / "cdm", runs / "ddpm"], tmp_path / "inside")
-    assert list(models) == ["toy", "cdm", "ddpm"]
+    assert list(models) == ["cdm", "ddpm", "toy"]
     assert models["toy"].choices == ("all", "dark", "light")
     assert models["ddpm"].choices == ("all",)
     takes = {name: model.takes for name, model in models.items()}

@@ -117,14 +117,15 @@ def read_class_model(folder: Path, name: str | None = None) -> ClassModel:
 
 
 def class_models(added: Sequence[Path] = (), embedded: Path = EMBEDDED) -> dict[str, ClassModel]:
-    """Every class model by name, embedded ones first; an added folder of the same name takes its place.
+    """Every class model by name, added ones first: who added one wants it; of one name the last added counts.
 
     Raises:
         InputError, ModelNotFoundError: an added folder holds no trained run.
     """
     inside = sorted(path.parent for path in embedded.glob("*/run.json"))
-    found = [read_class_model(folder) for folder in (*inside, *added)]
-    return {model.name: model for model in found}
+    own = {model.name: model for model in map(read_class_model, added)}
+    shipped = {model.name: model for model in map(read_class_model, inside)}
+    return own | {name: model for name, model in shipped.items() if name not in own}
 
 
 def find_class_model(name: str | Path, models: Mapping[str, ClassModel] | None = None) -> ClassModel:

@@ -19,6 +19,7 @@ from palitra.service.tables import PICTURES
 from palitra.service.workers.models import Models
 from palitra.service.workers.painter import RecipePainter
 from palitra.spec.classes import ClassesParams
+from palitra.zoo.embedded import class_models
 from tests.service.api.conftest import HERE, ended, parse_sse
 from tests.service.drawing import drawing
 from tests.zoo.toy_images import toy_trainer
@@ -62,12 +63,16 @@ def done(client, **wish):
 def test_the_schema_says_which_classes_and_dials_each_model_has(client):
     recipe = client.get("/v1/recipes").json()["classes"]
     fields = recipe["schema"]["properties"]
-    assert (fields["model"]["enum"], fields["model"]["default"]) == (["cvae", "cdm"], "cvae")
+    # the operator's own come before the package's
+    assert (fields["model"]["enum"][:2], fields["model"]["default"]) == (["cvae", "cdm"], "cvae")
+    assert fields["model"]["enum"][2:] == list(class_models())
     assert "model" not in recipe["schema"].get("required", [])
     everything = ["all", "dark", "light"]
-    assert fields["label"]["depends"] == {"on": "model", "choices": {"cvae": everything, "cdm": everything}}
-    assert fields["truncation"]["depends"] == {"on": "model", "only": ["cvae"]}
-    assert fields["guidance"]["depends"] == {"on": "model", "only": ["cdm"]}
+    choices = fields["label"]["depends"]["choices"]
+    assert (choices["cvae"], choices["cdm"]) == (everything, everything)
+    own = {"cvae", "cdm"}
+    assert own & set(fields["truncation"]["depends"]["only"]) == {"cvae"}
+    assert own & set(fields["guidance"]["depends"]["only"]) == {"cdm"}
     assert fields["label"]["text"]["ru"]["label"] == "Класс"
     assert recipe["title"]["ru"]["label"] == "Классы"
     told = {model["name"]: model for model in client.get("/v1/classes").json()}
@@ -75,11 +80,11 @@ def test_the_schema_says_which_classes_and_dials_each_model_has(client):
     assert told["cdm"]["shape"] == [1, 16, 16]
 
 
-def test_without_models_there_is_no_such_recipe(tmp_path):
+def test_without_models_there_is_no_such_recipe(tmp_path, monkeypatch):
+    monkeypatch.setattr("palitra.service.api.context.class_models", lambda added: {})
     bare = create_app(Settings(folder=tmp_path / "bare", trusted_hosts=("127.0.0.1", "testserver")))
     with TestClient(bare, client=HERE) as client:
-        if client.get("/v1/classes").json():
-            pytest.skip("class models are embedded by now")
+        assert client.get("/v1/classes").json() == []
         assert "classes" not in client.get("/v1/recipes").json()
         refused = hand_in(client)
         assert (refused.status_code, refused.json()["code"]) == (422, "bad_input")
@@ -189,7 +194,7 @@ def test_the_client_draws_classes_and_takes_the_archive(client, worker):
     ("wish", "code", "said"),
     [
         ({"label": "cat"}, "bad_input", "`label`: бывает all, dark, light, получено cat"),
-        ({"model": "mini"}, "model_not_found", "`model`: бывает cvae, cdm, получено mini"),
+        ({"model": "mini"}, "model_not_found", "`model`: бывает cvae, cdm, "),
         ({"guidance": 2}, "cannot_combine", "`guidance`: у модели `cvae` этого нет"),
         ({"n": 101}, "bad_input", "`n`: допустимо [1, 100], получено 101"),
         ({"prompt": "a cat"}, "bad_input", "`prompt`: "),
