@@ -26,7 +26,14 @@ def test_the_whole_on_made_data(tmp_path):
     data = write_fashion(tmp_path / "data")
     assert run_experiment(EXPERIMENT, Scope(data, 1, tiny=True), tmp_path) == []
     kept = read_all(tmp_path, EXPERIMENT.name)
-    assert {k.trial.name for k in kept} == {"gan-20", "gan-40", "labels-20", "labels-40"}
+    names = {f"{method}-{count}" for method in ("gan", "matching", "labels") for count in (20, 40)}
+    assert {k.trial.name for k in kept} == names
+    weights = {
+        k.trial.settings["config"]["regularisers"]["feature_matching"]
+        for k in kept
+        if k.trial.settings["method"] == "matching"
+    }
+    assert weights == {1.0}
     assert all(k.failed is None for k in kept)
     text = write_page(EXPERIMENT, tmp_path, tmp_path / "docs").read_text()
     assert "| semi-supervised GAN, 20 labels |" in text

@@ -124,16 +124,14 @@ MODELS: Final = (
     ),
     Model(
         "sgan",
-        "Semi-supervised GAN: class logits as score, feature matching",
+        "Semi-supervised GAN: class logits as score",
         "arXiv 1606.01583, 1606.03498",
         {
             "backbone": {"kind": "dcgan", "dropout": 0.2},
             "conditioning": {"kind": "semi_supervised", "labelled": 100},
-            "regularisers": {"feature_matching": 1.0},
-            "training": {"learning_rate": 3e-4},
         },
         CONV,
-        published="CIFAR-10, 4,000 labels: error 18.6 %",
+        published="CIFAR-10, 4,000 labels: error 18.6 % (feature matching)",
     ),
     Model(
         "biggan",
