@@ -177,14 +177,15 @@ class LiveSketcher:
         Raises:
             Cancelled: `hooks.cancelled()` said so.
         """
+        latent = self.latent(paper, wish, hooks)
         with memory_words(), torch.no_grad():
-            image = self.model.autoencoder.decode(self.latent(paper, wish, hooks))[0]
+            image = self.model.autoencoder.decode(latent)[0]
         return to_image((image.float().clamp(-1, 1) + 1).cpu() / 2)
 
     def latent(self, paper: Tensor, wish: LiveWish, hooks: Hooks | None = None) -> Tensor:
         """As `picture`, before it is decoded: (1, C, h, w)."""
         make = {"student": self._by_student, "adapter": self._by_adapter, "guidance": self._by_guidance}
-        with torch.enable_grad(), memory_words():
+        with memory_words():
             return make[self.way](paper.to(self.model.device), wish, hooks or Hooks())
 
     @cached_property

@@ -58,8 +58,7 @@ class R3GANGenerator(nn.Module):
         self.modulate = nn.Linear(choice.latent * (2 if classes else 1), wide[0], bias=False)
         nn.init.normal_(self.modulate.weight, 0, choice.latent**-0.5)
         if self.embedding is not None:
-            # weaker than the latent, as one-hot classes through the paper's layer are: else all pictures of
-            # a class become one
+            # weaker than the latent: with equal shares all pictures of a class became one in short trainings
             nn.init.normal_(self.embedding.weight, 0, classes**-0.5)
         depth = (levels + 1) * choice.blocks
         self.stages = nn.ModuleList(
