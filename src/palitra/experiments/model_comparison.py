@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from palitra.experiments.data_sets import SetName, check_set
-from palitra.experiments.model_trial import extractor_name, model_trial, train_and_measure
+from palitra.experiments.model_trial import PICTURES, extractor_name, model_trial, train_and_measure
 from palitra.experiments.page import compose, picture
 from palitra.experiments.pictures import line_plot, rows_of_models, scatter_plot, sheet_of
 from palitra.experiments.table import (
@@ -94,7 +94,10 @@ class Row:
 
 @dataclass(frozen=True)
 class ModelComparison:
-    """Rows trained alike; `asked` is the question, `best` how many get their sheets, `more` further parts."""
+    """Rows trained alike; `asked` is the question, `best` how many get their sheets, `more` further parts.
+
+    `pictures` are drawn by each to be measured; diffusion takes a tenth of a second for one.
+    """
 
     name: str
     title: str
@@ -105,13 +108,15 @@ class ModelComparison:
     more: tuple[str, ...] = ()
     seeds: int = 3
     budget: float = 10.0
+    pictures: int = PICTURES
 
     def trials(self, scope: Scope) -> Sequence[Trial]:
         """A row and a seed each; the first seed of all before the second of any."""
         check_set(scope.data, self.set_name)
         extractor = extractor_name(scope)
+        drawn = {} if scope.tiny else {"pictures": self.pictures}
         return [
-            model_trial(scope, row.name, seed, self.set_name, row.model, extractor, row.changes)
+            model_trial(scope, row.name, seed, self.set_name, row.model, extractor, row.changes, **drawn)
             for seed in range(scope.seeds)
             for row in self.rows
         ]

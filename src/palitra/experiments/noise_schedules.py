@@ -27,4 +27,5 @@ EXPERIMENT = ModelComparison(
         for kind, words in KINDS.items()
     ),
     best=1,
+    pictures=2000,
 )
