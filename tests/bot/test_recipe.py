@@ -37,7 +37,10 @@ def test_dials_are_basic_fields_with_few_choices():
 def classes():
     return recipe(
         model={"enum": ["a", "b"], "default": "a", "type": "string"},
-        label={"depends": {"on": "model", "choices": {"a": ["all", "cat"], "b": ["all"]}}},
+        label={
+            "depends": {"on": "model", "choices": {"a": ["all", "cat"], "b": ["all"]}},
+            "titles": {"en": {}, "ru": {"all": "все"}},
+        },
         steps={"type": "integer", "depends": {"on": "model", "only": ["b"]}},
         n={"type": "integer", "minimum": 1, "maximum": 100, "default": 10},
     )
@@ -55,6 +58,13 @@ def test_subjects_and_fields_follow_the_model():
     assert one.subjects({"model": "gone"}) == ("all", "cat")
     assert recipe(prompt={}, mode={"enum": ["a"]}).subject is None
     assert {dial.name: dial.choices for dial in one.dials()}["n"] == (1, 2, 3, 4, 10)
+
+
+def test_subjects_are_shown_in_the_language_asked_for():
+    one = classes()
+    assert [one.subject_title(name, "ru") for name in ("all", "cat")] == ["все", "cat"]
+    assert one.subject_title("all", "en") == "all"
+    assert recipe(prompt={}).subject_title("all", "ru") == "all"
 
 
 def test_words_never_go_to_a_recipe_that_takes_none():

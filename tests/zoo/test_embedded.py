@@ -41,6 +41,18 @@ def test_an_embedded_model_draws_the_same_pictures_up_to_bfloat16(runs, tmp_path
     assert about.classes == (card.names if whole.classes else ())
 
 
+def test_russian_words_are_read_and_kept_when_a_model_is_embedded_again(runs, tmp_path):
+    about = embed_run(runs / "cvae", tmp_path / "toy", **ABOUT)
+    assert about.russian == {}
+    told = json.loads((tmp_path / "toy" / "run.json").read_text("utf-8"))
+    told["about"]["ru"] = {"title": "Свет и тьма", "names": ["тёмное"]}
+    (tmp_path / "toy" / "run.json").write_text(json.dumps(told), encoding="utf-8")
+    again = embed_run(runs / "cvae", tmp_path / "toy", **ABOUT)
+    assert again.russian == {"Light and dark": "Свет и тьма", "dark": "тёмное"}
+    for model in class_models().values():
+        assert {model.title, *model.classes} == set(model.russian)
+
+
 def test_what_only_trains_is_left_out_and_the_rest_is_half_as_large(runs, tmp_path):
     about = embed_run(runs / "cgan", tmp_path / "toy", **ABOUT)
     kept, all_ = load_file(about.weights), load_file(runs / "cgan" / "last.safetensors")

@@ -90,7 +90,7 @@ async def _recipe(press: Press) -> None:
     press.memory.keep_person(replace(person, recipe=recipe.name))
     press.memory.keep_dialogue(press.button.chat, person.id, Dialogue(recipe.name))
     if recipe.subject:
-        rows = subject_rows(recipe, person.dials.get(recipe.name, {}))
+        rows = subject_rows(recipe, person.dials.get(recipe.name, {}), press.language)
         await press.edit(say(press.language, "choose_subject", help=recipe.help(press.language)), rows)
         return
     key = "send_photo" if recipe.edits else "send_picture" if recipe.pictures else "send_words"

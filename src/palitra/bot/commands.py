@@ -76,7 +76,8 @@ async def classes(message: Message, language: Language, memory: Memory, service:
         return
     chat, person = message.chat.id, memory.person(_person(message))
     memory.keep_dialogue(chat, person.id, Dialogue(recipe.name))
-    buttons = keyboard(memory, chat, person.id, subject_rows(recipe, person.dials.get(recipe.name, {})))
+    rows = subject_rows(recipe, person.dials.get(recipe.name, {}), language)
+    buttons = keyboard(memory, chat, person.id, rows)
     words = say(language, "choose_subject", help=recipe.help(language))
     await message.answer(words, reply_markup=buttons, parse_mode=None)
 

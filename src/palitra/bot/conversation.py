@@ -56,9 +56,11 @@ class Conversation:
         who = self.memory.person(person)
         _, presets = await self.service.catalogue()
         known = recipe.subjects(who.dials.get(recipe.name, {}))
-        found = next((each for each in known if each.casefold() == word.strip().casefold()), None)
+        said = word.strip().casefold()
+        titles = {each: recipe.subject_title(each, language) for each in known}
+        found = next((each for each in known if said in (each.casefold(), titles[each].casefold())), None)
         if found is None:
-            await self._say(chat, say(language, "no_subject", names=", ".join(known))[:MOST_WORDS])
+            await self._say(chat, say(language, "no_subject", names=", ".join(titles.values()))[:MOST_WORDS])
             return
         here = _Here(chat, who, message, language)
         self._wish(here, recipe, presets, "", [], subject=found)

@@ -42,10 +42,13 @@ def recipe_rows(recipes: Mapping[str, Recipe], language: Language, action: str) 
     return [[Choice(r.label(language), action, {"recipe": name})] for name, r in recipes.items()]
 
 
-def subject_rows(recipe: Recipe, chosen: Mapping[str, Any]) -> list[list[Choice]]:
+def subject_rows(recipe: Recipe, chosen: Mapping[str, Any], language: Language) -> list[list[Choice]]:
     """What a recipe can draw, three in a row; more than fit under a message are typed."""
     names = recipe.subjects(chosen)[:MOST_SUBJECTS]
-    choices = [Choice(name, "subject", {"recipe": recipe.name, "value": name}) for name in names]
+    choices = [
+        Choice(recipe.subject_title(name, language), "subject", {"recipe": recipe.name, "value": name})
+        for name in names
+    ]
     return [choices[i : i + 3] for i in range(0, len(choices), 3)]
 
 

@@ -110,6 +110,11 @@ class Recipe:
         depends = self.properties[self.subject]["depends"]
         return tuple(depends["choices"].get(self._value(depends["on"], chosen), ()))
 
+    def subject_title(self, value: str, language: Language) -> str:
+        """How one of the subjects is shown."""
+        field = self.properties.get(self.subject or "", {})
+        return str(field.get("titles", {}).get(language, {}).get(value, value))
+
     def portions(self, files: Sequence[Mapping[str, str]]) -> list[dict[str, dict[str, str]]]:
         """An album as the inputs of as few jobs as the recipe allows."""
         names = self.pictures

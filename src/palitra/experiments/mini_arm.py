@@ -36,7 +36,7 @@ from palitra.train.text_tower import first_tower
 CPU = torch.device("cpu")
 TIMED = 3
 SHEETS, SAVES = 4, 12
-_OF_THE_PACK = ("size", "factor", "latent_channels", "captions", "vocab_size")
+_OF_THE_PACK = ("size", "factor", "latent_channels", "captions", "vocab_size", "text_length")
 _OF_THE_TOWER = ("text_width", "text_layers", "text_steps", "head_dim", "small_share", "seed")
 
 

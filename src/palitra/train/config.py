@@ -39,7 +39,8 @@ class MiniConfig:
     Progressive resolution: `stages` are sizes learned at before `size`, each until the share `stages_until`
     of `samples`, in batches of `stages_batch`; with `shift_stages` times are drawn for what a size still
     shows. Words: `captions` tell the class, the domain too, or all (breed); `small_share` of a concept's
-    samples are enlarged 32 px pictures whose words say so. `align` weighs the pull of inner features
+    samples are enlarged 32 px pictures whose words say so; `text_length` tokens are a window of the tower,
+    longer prompts take several. `align` weighs the pull of inner features
     towards eye's. `vae` is a folder with an AutoencoderKL in place of the patch code. `muon_iterations` are
     Newton-Schulz steps.
     """
@@ -53,6 +54,7 @@ class MiniConfig:
     latent_channels: int = 16
     text_width: int = 192
     text_layers: int = 3
+    text_length: int = 77
     text_steps: int = 150
     vocab_size: int = 1024
     samples: int = 250_000
@@ -107,6 +109,7 @@ class MiniConfig:
             raise InputError(f"`shift` must be above 0, got {self.shift:g}")
         check_range("small_share", self.small_share, 0, 0.95)
         check_range("muon_iterations", self.muon_iterations, 1, 20)
+        check_range("text_length", self.text_length, 8, 1024)
         check_range("align", self.align, 0, 100)
         self._check_stages()
         if len(self.attention) != len(self.channels):

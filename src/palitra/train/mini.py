@@ -124,7 +124,7 @@ class MiniTrainer:
         return MuonAdamW(matrices, rest, lr, betas, decay, self.config.muon_iterations)
 
     def encode_texts(self, rows: Tensor) -> Tensor:
-        """Token states (B, 77, D) of text rows; equal texts are encoded once."""
+        """Token states (B, L, D) of text rows; equal texts are encoded once."""
         unique, back = rows.unique(return_inverse=True)
         tokens = self.prepared.tokens[unique].to(self.device)
         return self.text(tokens).last_hidden_state[back.to(self.device)]

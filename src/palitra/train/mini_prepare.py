@@ -23,7 +23,7 @@ from palitra.train.tokenizer import train_tokenizer
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Packed latents, weights (N,) to draw them by, token ids (T, 77) of every text, and what made them.
+    """Packed latents, weights (N,) to draw them by, token ids (T, L) of every text, and what made them.
 
     `smaller` are the packs of the stages by their size, with the same rows and texts. `targets`
     (N, 2, K, g, g) are what eye sees in the clean pictures, for alignment.
@@ -101,7 +101,7 @@ def _make_pack(folder: Path, config: MiniConfig, images: CaptionedSet, begin_wit
     if begin_with:
         save_tokenizer(folder / "tokenizer", load_tokenizer(begin_with / "tokenizer"))
     else:
-        train_tokenizer(pack.texts, folder / "tokenizer", config.vocab_size)
+        train_tokenizer(pack.texts, folder / "tokenizer", config.vocab_size, config.text_length)
     # last, since it says that the others are there
     pack.save(folder / "pack.safetensors")
 

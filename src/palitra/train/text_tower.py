@@ -1,9 +1,9 @@
 """Contrastive first phase of mini's text tower (in the manner of CLIP, arXiv 2103.00020).
 
-A U-Net that reads 77 token states, 70 of them padding, hears a fresh tower's one meaningful token as a
-whisper and learns to ignore it. So the tower first learns, against a small picture encoder, that
-every state from the last word on names the picture; then it is trained jointly with the U-Net. We
-differ from CLIP in reading a random position instead of the end token only.
+A U-Net that reads 77 token states (fewer with `text_length`), most of them padding, hears a fresh
+tower's one meaningful token as a whisper and learns to ignore it. So the tower first learns, against a
+small picture encoder, that every state from the last word on names the picture; then it is trained
+jointly with the U-Net. We differ from CLIP in reading a random position instead of the end token only.
 """
 
 from __future__ import annotations

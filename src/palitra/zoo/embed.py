@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,7 +33,8 @@ def embed_run(
 ) -> ClassModel:
     """Write run.json, model.safetensors and README.md into `folder`; its name is the model's name.
 
-    Parameters become bfloat16, buffers stay, and what only trains is left out. A card that is there is kept.
+    Parameters become bfloat16, buffers stay, and what only trains is left out. A card that is
+    there is kept, and so are the Russian words (`ru`) of a run.json that is there.
 
     Raises:
         InputError: `run` is no trained run, or `folder` is `run`.
@@ -43,7 +45,8 @@ def embed_run(
     model, card = load_model(run, which)
     write_tensors(folder / "model.safetensors", drawing_tensors(model), {"format": "pt"})
     about = {"title": title, "data": data, "licence": licence}
-    told = json.dumps({**card.to_json(), "about": about}, indent=1, ensure_ascii=False) + "\n"
+    described = {**card.to_json(), "about": {**about, **_russian_of(folder / "run.json")}}
+    told = json.dumps(described, indent=1, ensure_ascii=False) + "\n"
     try:
         (folder / "run.json").write_text(told, encoding="utf-8")
         if not (folder / "README.md").exists():
@@ -51,6 +54,13 @@ def embed_run(
     except OSError as error:
         raise DiskError(f"`folder` must be a place that can be written, got {folder}: {error}") from error
     return read_class_model(folder)
+
+
+def _russian_of(path: Path) -> dict[str, Any]:
+    try:
+        return {"ru": json.loads(path.read_text("utf-8"))["about"]["ru"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def drawing_tensors(model: Family) -> dict[str, Tensor]:

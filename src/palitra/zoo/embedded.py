@@ -1,14 +1,15 @@
 """Class models by name: those inside the package and those an operator adds; read without torch.
 
 A model's folder holds run.json (configuration, picture shape, class names; for an embedded one also `about`:
-title, data set, licence), its weights, and for an embedded one README.md, its card.
+title, data set, licence, and `ru`, title and class names in Russian), its weights, and for an embedded one
+README.md, its card.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +27,8 @@ class ClassModel:
     """What is known of a class model before it is loaded.
 
     architecture: its name in the zoo. shape: (channels, height, width). classes: empty for a model that knows
-    none. takes: which of truncation, guidance and steps it has. size: of the weights in bytes.
+    none. takes: which of truncation, guidance and steps it has. size: of the weights in bytes. russian: the
+    title and the class names, by their English ones, as far as they are told.
     """
 
     name: str
@@ -40,6 +42,7 @@ class ClassModel:
     classes: tuple[str, ...]
     takes: tuple[str, ...]
     size: int
+    russian: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -71,9 +74,9 @@ class ClassModel:
         if params.n * len(asked) > MOST_PICTURES:
             most = MOST_PICTURES // len(asked)
             raise InputError(f"`n` must be at most {most} for {len(asked)} classes, got {params.n}")
-        for field in ("truncation", "guidance", "steps"):
-            if getattr(params, field) is not None and field not in self.takes:
-                raise ComposeError(f"`{field}` cannot be combined with `model {self.name}`: it has none")
+        for dial in ("truncation", "guidance", "steps"):
+            if getattr(params, dial) is not None and dial not in self.takes:
+                raise ComposeError(f"`{dial}` cannot be combined with `model {self.name}`: it has none")
 
 
 def read_class_model(folder: Path, name: str | None = None) -> ClassModel:
@@ -95,6 +98,8 @@ def read_class_model(folder: Path, name: str | None = None) -> ClassModel:
         channels, height, width = (int(side) for side in told["shape"])
         names = tuple(str(each) for each in told["names"])
         about: Mapping[str, Any] = told.get("about", {})
+        title = str(about.get("title") or f"{config.model}, {height} px")
+        russian = _russian(about.get("ru", {}), title, names)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"`run` must have a whole run.json, got {path}") from error
     takes: tuple[str, ...] = ("truncation",)
@@ -103,7 +108,7 @@ def read_class_model(folder: Path, name: str | None = None) -> ClassModel:
         takes = ("guidance", "steps") if hidden else ("steps",)
     return ClassModel(
         name=name or folder.resolve().name,
-        title=str(about.get("title") or f"{config.model}, {height} px"),
+        title=title,
         data=str(about.get("data", "")),
         licence=str(about.get("licence", "")),
         architecture=config.model,
@@ -113,7 +118,13 @@ def read_class_model(folder: Path, name: str | None = None) -> ClassModel:
         classes=() if config.conditioning.kind == "none" else names,
         takes=takes,
         size=weights.stat().st_size,
+        russian=russian,
     )
+
+
+def _russian(told: Mapping[str, Any], title: str, names: Sequence[str]) -> Mapping[str, str]:
+    words = dict(zip(names, map(str, told.get("names", ())), strict=False))
+    return words | ({title: str(told["title"])} if "title" in told else {})
 
 
 def class_models(added: Sequence[Path] = (), embedded: Path = EMBEDDED) -> dict[str, ClassModel]:

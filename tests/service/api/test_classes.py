@@ -75,6 +75,10 @@ def test_the_schema_says_which_classes_and_dials_each_model_has(client):
     assert own & set(fields["guidance"]["depends"]["only"]) == {"cdm"}
     assert fields["label"]["text"]["ru"]["label"] == "Класс"
     assert recipe["title"]["ru"]["label"] == "Классы"
+    assert fields["model"]["titles"]["en"]["cvae"] == fields["model"]["titles"]["ru"]["cvae"]
+    for model in class_models().values():
+        assert fields["model"]["titles"]["ru"][model.name] == model.russian[model.title]
+    assert {"all": "все", "sneaker": "кроссовка"}.items() <= fields["label"]["titles"]["ru"].items()
     told = {model["name"]: model for model in client.get("/v1/classes").json()}
     assert told["cdm"]["classes"] == ["dark", "light"]
     assert told["cdm"]["shape"] == [1, 16, 16]

@@ -23,8 +23,8 @@ export interface Field {
   maxLength?: number;
   level?: "basic" | "advanced" | "hidden";
   text?: Texts;
-  /** How to show the values of `enum`. */
-  titles?: Record<string, string>;
+  /** How to show values of `enum`, by language; others are shown themselves. */
+  titles?: Record<Language, Record<string, string>>;
   /** Words for the values of `enum`. */
   choices?: Record<string, Texts>;
   depends?: Depends;

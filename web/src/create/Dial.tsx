@@ -47,7 +47,9 @@ export function Dial({ name, field: outer, value: given, onChange }: Props) {
         <select id={id} value={String(value)} onChange={(event) => onChange(event.target.value)}>
           {field.enum.map((each) => (
             <option key={each} value={each}>
-              {outer.choices?.[each]?.[say.language].label ?? outer.titles?.[each] ?? each}
+              {outer.choices?.[each]?.[say.language].label ??
+                outer.titles?.[say.language][each] ??
+                each}
             </option>
           ))}
         </select>

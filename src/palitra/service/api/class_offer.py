@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from palitra.errors import InputError
 from palitra.spec.build import recipe_params
-from palitra.spec.classes import ClassesParams
+from palitra.spec.classes import ALL, ClassesParams
 from palitra.zoo.embedded import ClassModel, find_class_model
 
 RECIPE: Final = "classes"
@@ -18,7 +18,7 @@ def offered_schema(models: Models) -> dict[str, Any]:
     """The recipe's JSON schema with the models as choices.
 
     `depends` of a field says what the chosen model (`on`) makes of it: its `choices`, or that `only` some
-    models have it.
+    models have it. `titles` are how values are shown, by language; a value without one is shown itself.
     """
     schema = ClassesParams.model_json_schema()
     fields = schema["properties"]
@@ -27,14 +27,25 @@ def offered_schema(models: Models) -> dict[str, Any]:
     fields = schema["properties"] = {
         name: fields[name] for name in (*first, *(f for f in fields if f not in first))
     }
-    titles = {name: model.title for name, model in models.items()}
+    english = {name: model.title for name, model in models.items()}
+    russian = {name: model.russian.get(model.title, model.title) for name, model in models.items()}
+    titles = {"en": english, "ru": russian}
     fields["model"] |= {"enum": list(models), "default": next(iter(models)), "titles": titles}
+    fields["label"]["titles"] = {"en": {}, "ru": {ALL: "все"} | _classes_in_russian(models)}
     choices = {name: list(model.choices) for name, model in models.items()}
     fields["label"]["depends"] = {"on": "model", "choices": choices}
     for field in ("truncation", "guidance", "steps"):
         only = [name for name, model in models.items() if field in model.takes]
         fields[field]["depends"] = {"on": "model", "only": only}
     return schema
+
+
+def _classes_in_russian(models: Models) -> dict[str, str]:
+    """Of all models; where two tell different words for one name, the first."""
+    told: dict[str, str] = {}
+    for model in models.values():
+        told = {name: model.russian[name] for name in model.classes if name in model.russian} | told
+    return told
 
 
 def with_model(wish: Mapping[str, Any], models: Models) -> Mapping[str, Any]:
