@@ -82,7 +82,7 @@ def test_every_arm_is_a_config_of_its_own_and_the_base_is_first():
 
 def test_trials_keep_no_paths_and_no_numbers_of_their_seed(data):
     trials = EXPERIMENT.trials(Scope(data, 2))
-    assert [t.key for t in trials[:2]] == ["base-0", "patch8-0"]
+    assert [t.key for t in trials[:2]] == ["base-0", "plain_v-0"]
     assert len(trials) == 2 * len(ARMS)
     assert not {"seed", "samples", "vae"} & trials[0].settings["config"].keys()
     with pytest.raises(InputError, match="`data` must hold faces-video, pets, pacs and cifar10"):

@@ -7,6 +7,7 @@ from palitra.core.attention import AttentionTap
 from palitra.core.condition import Condition
 from palitra.core.guider import Guider
 from palitra.core.parametrise import to_prediction
+from palitra.core.preconditioning import Preconditioning
 from palitra.core.predictor import Predictor
 from palitra.core.schedule import Schedule
 from palitra.core.sites import select
@@ -382,3 +383,15 @@ def test_ddim_on_a_flow_is_the_euler_walk_of_diffusers():
         y = theirs.step(network.unet(y, time, words().text).sample, time, y).prev_sample
     # five evaluations in float32
     assert torch.allclose(ours, y, atol=1e-5)
+
+
+def test_a_preconditioned_network_is_asked_and_understood_channel_by_channel():
+    schedule = Schedule.cosine(1000, zero_terminal_snr=True)
+    x, text = latents(batch=2), words(batch=2)
+    known = Preconditioning(torch.linspace(0.2, 3, x.shape[1]), schedule.abar.float())
+    network = DiffusersUNet(tiny_unet(), "v_prediction", schedule, known)
+    times = torch.tensor([99, 999])
+    out = network.unet(known.asked(x, times), times, text.text).sample
+    assert torch.equal(network(x, times, text), known.answered(x, out, times))
+    again = network.of(network.unet)
+    assert torch.equal(again(x, times, text), network(x, times, text))

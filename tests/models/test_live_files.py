@@ -51,10 +51,10 @@ def test_a_student_comes_back_as_a_denoiser_of_its_own(studio, student, tmp_path
 
 def test_another_number_format_is_a_copy(studio):
     model = studio.model
-    half = in_dtype(model.denoiser, torch.bfloat16, model)
+    half = in_dtype(model.denoiser, torch.bfloat16)
     assert half.unet.dtype == torch.bfloat16
     assert model.denoiser.unet.dtype == torch.float32
-    assert in_dtype(model.denoiser, torch.float32, model) is model.denoiser
+    assert in_dtype(model.denoiser, torch.float32) is model.denoiser
     # bf16 keeps three digits of values that are summed a few hundred times
     assert torch.allclose(asked(half, torch.bfloat16), asked(model.denoiser), atol=0.1)
 

@@ -149,6 +149,26 @@ def test_prompt_scale_is_the_models_own(model, mini, folder):
         load_folder(folder)
 
 
+def test_variances_a_model_learned_with_are_its_own(mini, tmp_path):
+    folder = tmp_path / "mini"
+    shutil.copytree(mini[0], folder)
+    plain = load_folder(folder)
+    assert plain.denoiser.preconditioning is None
+    change(folder / "model_index.json", latent_variances=[0.5] * 16)
+    known = load_folder(folder)
+    assert known.denoiser.preconditioning is not None
+    assert known.fingerprint != plain.fingerprint
+    for wrong in ([0.5] * 15, [0.0] * 16, "many"):
+        change(folder / "model_index.json", latent_variances=wrong)
+        words = "`latent_variances` of model_index.json must be 16 numbers above 0, got "
+        with pytest.raises(WeightsError, match=words):
+            load_folder(folder)
+    change(folder / "model_index.json", latent_variances=[0.5] * 16)
+    change(folder / "scheduler" / "scheduler_config.json", prediction_type="epsilon")
+    with pytest.raises(WeightsError, match="go with v_prediction, got epsilon"):
+        load_folder(folder)
+
+
 def test_no_folder_and_no_model_are_said(tmp_path):
     with pytest.raises(ModelNotFoundError, match="must be a folder in the diffusers layout"):
         load_folder(tmp_path / "absent")

@@ -4,8 +4,10 @@ import pytest
 import torch
 
 from palitra.errors import InputError
+from palitra.models.text_to_image import load_folder
 from palitra.train.checkpoint import FILE
 from palitra.train.mini import MiniTrainer, draw_batch, learning_rate, mini_schedule, train_mini
+from palitra.train.mini_export import export_mini
 from palitra.train.mini_objective import draw_times, loss_weight
 from palitra.train.mini_prepare import prepare_mini
 from tests.train.tiny_mini import TINY, captioned_set
@@ -75,6 +77,38 @@ def test_a_fresh_network_predicts_0_so_its_loss_is_the_velocitys_power(prepared,
     abar = mini_schedule().abar[batch.times].float().view(-1, 1, 1, 1)
     v = abar.sqrt() * batch.noise - (1 - abar).sqrt() * batch.latents
     assert float(trainer.loss(batch).detach()) == pytest.approx(float(v.square().mean()), rel=1e-5)
+
+
+def test_a_preconditioned_network_begins_with_the_best_linear_guess(prepared, tmp_path):
+    config = replace(TINY, precondition=True)
+    trainer = MiniTrainer(prepared, config, tmp_path, CPU)
+    batch = draw_batch(prepared, config, 0)
+    abar = mini_schedule().abar[batch.times].float().view(-1, 1, 1, 1)
+    variances = torch.tensor(prepared.pack.variances(prepared.weights)).view(1, -1, 1, 1)
+    x = abar.sqrt() * batch.latents + (1 - abar).sqrt() * batch.noise
+    v = abar.sqrt() * batch.noise - (1 - abar).sqrt() * batch.latents
+    slope = (abar * (1 - abar)).sqrt() * (1 - variances) / (abar * variances + 1 - abar)
+    expected = float((v - slope * x).square().mean())
+    assert float(trainer.loss(batch).detach()) == pytest.approx(expected, rel=1e-5)
+    assert expected < float(v.square().mean())
+    for index in range(3):
+        trainer.step(index)
+    export_mini(trainer, tmp_path / "model")
+    read = load_folder(tmp_path / "model").denoiser
+    assert read.preconditioning is not None
+    assert torch.equal(read.preconditioning.variances, trainer.objective.variances)
+    assert torch.equal(read.preconditioning.abar, trainer.objective.abar)
+
+
+def test_weights_that_learned_otherwise_are_not_gone_on_from(prepared, tmp_path):
+    export_mini(MiniTrainer(prepared, TINY, tmp_path, CPU), tmp_path / "model")
+    asked = replace(TINY, precondition=True)
+    with pytest.raises(
+        InputError, match="`precondition` must be false as in the model to begin with, got true"
+    ):
+        MiniTrainer(prepared, asked, tmp_path, CPU, tmp_path / "model")
+    with pytest.raises(InputError, match="`precondition` must be false with any prediction but v, got eps"):
+        replace(asked, prediction="eps")
 
 
 def test_a_batch_is_a_function_of_seed_and_step(prepared):

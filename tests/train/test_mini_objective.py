@@ -37,7 +37,7 @@ def test_a_right_answer_gives_back_picture_and_noise(name):
     objective = Objective.of(CHOICES[name], CPU)
     x0, noise = torch.randn(2, 5, 3, 4, 4)
     times = torch.tensor([1, 300, 500, 800, 950])
-    _, _, target = objective.question(x0, noise, times)
+    _, target = objective.noised(x0, noise, times)
     for i, t in enumerate(times.tolist()):
         abar = objective.schedule.signal(t)
         x = abar**0.5 * x0[i] + (1 - abar) ** 0.5 * noise[i]
@@ -52,7 +52,9 @@ def test_the_default_asks_what_it_always_asked_bit_for_bit():
     x0, noise = torch.randn(2, 6, 3, 4, 4)
     times = torch.tensor([0, 10, 300, 700, 998, 999])
     a = Schedule.cosine(1000, zero_terminal_snr=True).abar.float()[times].view(-1, 1, 1, 1)
-    x, told, target = objective.question(x0, noise, times)
+    x, target = objective.noised(x0, noise, times)
+    seen, told = objective.asked(x, times)
+    assert seen is x
     assert torch.equal(x, a.sqrt() * x0 + (1 - a).sqrt() * noise)
     assert torch.equal(target, a.sqrt() * noise - (1 - a).sqrt() * x0)
     assert torch.equal(told, times)
@@ -61,7 +63,9 @@ def test_the_default_asks_what_it_always_asked_bit_for_bit():
 def test_a_flow_is_asked_about_its_straight_path():
     objective = Objective.of(CHOICES["flow"], CPU)
     x0, noise = torch.randn(2, 3, 3, 4, 4)
-    x, told, target = objective.question(x0, noise, torch.tensor([0, 499, 999]))
+    times = torch.tensor([0, 499, 999])
+    x, target = objective.noised(x0, noise, times)
+    x, told = objective.asked(x, times)
     tau = torch.tensor([0.001, 0.5, 1.0])
     assert torch.allclose(told, 1000 * tau, atol=1e-3)
     path = (1 - tau).view(-1, 1, 1, 1) * x0 + tau.view(-1, 1, 1, 1) * noise

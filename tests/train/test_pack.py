@@ -70,3 +70,13 @@ def test_words_may_tell_less(code):
     pack = encode_set(captioned_set(), code, "class")
     assert "a photo of a dog" in pack.texts
     assert not any("old" in text or "big" in text for text in pack.texts)
+
+
+def test_variances_are_mean_squares_of_the_channels(code):
+    pack = encode_set(captioned_set(), code)
+    twice = torch.cat([pack.latents, pack.latents[:1]]).double()
+    expected = twice.square().mean((0, 1, 3, 4))
+    weights = torch.ones(len(pack.latents))
+    weights[0] = 2
+    # four digits are kept
+    assert torch.allclose(torch.tensor(pack.variances(weights), dtype=torch.float64), expected, rtol=1e-3)

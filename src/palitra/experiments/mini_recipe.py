@@ -29,8 +29,14 @@ from palitra.train.config import MiniConfig, from_values
 EACH, STEPS, SCALE = 48, 20, 4.0
 SHOWN = 6
 
-BASE: Mapping[str, Any] = {"channels": [64, 128, 192], "text_length": 24, "warmup": 30, "ema": 0.99}
-"""Half the work of the first embedded shape; short runs have a short warm-up and a short average."""
+BASE: Mapping[str, Any] = {
+    "channels": [64, 96, 128],
+    "text_length": 24,
+    "precondition": True,
+    "warmup": 30,
+    "ema": 0.99,
+}
+"""A third of the first embedded shape's work; short runs have a short warm-up and a short average."""
 TINY: Mapping[str, Any] = {
     "size": 32,
     "factor": 4,
@@ -60,11 +66,12 @@ class Arm:
 
 # in the order of what they are expected to tell
 ARMS = (
-    Arm("base", "v, cosine, 4x4 patch code, U-Net (64, 128, 192), windows of 24 tokens"),
+    Arm("base", "preconditioned v, cosine, 4x4 patch code, U-Net (64, 96, 128), windows of 24 tokens"),
+    Arm("plain_v", "v without preconditioning, the first embedded mini's", {"precondition": False}),
     Arm(
         "patch8",
-        "8x8 patch code, U-Net (128, 192), attention everywhere: cheaper steps",
-        {"factor": 8, "latent_channels": 64, "channels": [128, 192], "attention": [True, True]},
+        "8x8 patch code, U-Net (96, 160), attention everywhere: cheaper steps",
+        {"factor": 8, "latent_channels": 64, "channels": [96, 160], "attention": [True, True]},
     ),
     Arm(
         "stages",
@@ -72,34 +79,41 @@ ARMS = (
         {"stages": [32], "stages_until": [0.6], "stages_batch": [128]},
     ),
     Arm("wide", "U-Net (96, 192, 288), the first embedded mini's", {"channels": [96, 192, 288]}),
-    Arm("narrow", "U-Net (64, 96, 128)", {"channels": [64, 96, 128]}),
+    Arm("middle", "U-Net (64, 128, 192)", {"channels": [64, 128, 192]}),
     Arm(
         "flow",
         "rectified flow with logit-normal times, as SD3",
-        {"prediction": "flow", "schedule": "flow", "times": "logit_normal", "high_noise": 0.0},
+        {
+            "precondition": False,
+            "prediction": "flow",
+            "schedule": "flow",
+            "times": "logit_normal",
+            "high_noise": 0.0,
+        },
     ),
     Arm("align", "inner features pulled towards eye's (REPA), weight 0.5", {"align": 0.5}),
     Arm("cifar", "30 % of cats, dogs and horses from cifar10, said in words", {"small_share": 0.3}),
     Arm(
         "deep",
-        "depth: (64, 96, 128), two blocks a level",
-        {"channels": [64, 96, 128], "layers_per_block": 2},
+        "depth: two blocks a level",
+        {"layers_per_block": 2},
     ),
     Arm("long_text", "windows of 77 tokens, as Stable Diffusion has", {"text_length": 77}),
     Arm("batch128", "half as many steps: the optimiser's share halves", {"batch": 128}),
+    Arm("adamw", "AdamW at 3e-3 in place of Muon", {"optimizer": "adamw", "learning_rate": 3e-3}),
     Arm("muon3", "three Newton-Schulz steps instead of five", {"muon_iterations": 3}),
     Arm("even_times", "uniform times instead of 40 % in the last quarter", {"high_noise": 0.0}),
     Arm("min_snr", "min-SNR weights, gamma 5", {"weighting": "min_snr"}),
     Arm(
         "kl",
         "KL autoencoder of factor 8, 16 channels, trained for its own samples before",
-        {"factor": 8, "channels": [128, 192], "attention": [True, True]},
+        {"factor": 8, "channels": [96, 160], "attention": [True, True]},
         {"channels": [24, 48, 96, 96], "latent_channels": 16, "samples": 20_000},
     ),
     Arm("class_words", "captions of the class alone", {"captions": "class"}),
     Arm("domain_words", "captions of class and domain", {"captions": "domain"}),
-    Arm("x0", "clean latents predicted", {"prediction": "x0"}),
-    Arm("eps", "noise predicted", {"prediction": "eps"}),
+    Arm("x0", "clean latents predicted", {"precondition": False, "prediction": "x0"}),
+    Arm("eps", "noise predicted", {"precondition": False, "prediction": "eps"}),
     Arm("shifted", "cosine with the SNR four times as high, for small latents", {"shift": 0.5}),
     Arm("linear", "linear schedule with zero terminal SNR", {"schedule": "linear"}),
     Arm("unbalanced", "concepts as often as they occur", {"balance": 1.0}),

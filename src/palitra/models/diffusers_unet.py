@@ -19,6 +19,7 @@ from torch.utils.checkpoint import checkpoint
 
 from palitra.core.condition import Condition
 from palitra.core.parametrise import Parametrisation
+from palitra.core.preconditioning import Preconditioning
 from palitra.core.schedule import Schedule
 from palitra.core.tap import Bus
 from palitra.models.attention_maps import tapped_attention
@@ -32,17 +33,30 @@ class DiffusersUNet:
     serialised: two threads may share one denoiser.
 
     A network of flow matching wants its own latent and the flow's time in thousandths: `schedule` says which
-    they are at an integer time, everybody else needs none.
+    they are at an integer time, everybody else needs none. `preconditioning` is that of a network which
+    learned with it.
     """
 
-    def __init__(self, unet: Any, parametrisation: Parametrisation, schedule: Schedule | None = None) -> None:
+    def __init__(
+        self,
+        unet: Any,
+        parametrisation: Parametrisation,
+        schedule: Schedule | None = None,
+        preconditioning: Preconditioning | None = None,
+    ) -> None:
+        assert preconditioning is None or parametrisation == "v_prediction", "preconditioning is of v"
         assert schedule is not None or parametrisation != "flow_prediction", "a flow needs its schedule"
         self.unet = unet.eval().requires_grad_(False)
-        self.parametrisation = parametrisation
+        self.parametrisation, self._schedule = parametrisation, schedule
         flows = parametrisation == "flow_prediction" and schedule is not None
+        self.preconditioning = preconditioning
         self._levels = schedule.levels.float().to(unet.device) if flows and schedule else None
         self._sites = find_sites(unet)
         self._lock = threading.RLock()
+
+    def of(self, unet: Any) -> DiffusersUNet:
+        """A denoiser over another network of the same layout, asked and understood as this one is."""
+        return DiffusersUNet(unet, self.parametrisation, self._schedule, self.preconditioning)
 
     @property
     def sites(self) -> Sequence[str]:
@@ -114,11 +128,14 @@ class DiffusersUNet:
         time = torch.as_tensor(t, device=x.device)
         if self._levels is not None:
             x, time = flow_input(x, self._levels.to(x.device)[time])
+        seen = x if self.preconditioning is None else self.preconditioning.asked(x, time)
         if condition.channels is not None:
-            x = torch.cat([x, condition.channels.to(x)], 1)
+            seen = torch.cat([seen, condition.channels.to(seen)], 1)
         text = None if condition.text is None else condition.text.to(x.device, dtype)
-        out = self.unet(x.to(dtype), time, text, class_labels=condition.label, return_dict=False)[0]
-        return out.float()
+        out = self.unet(seen.to(dtype), time, text, class_labels=condition.label, return_dict=False)[
+            0
+        ].float()
+        return out if self.preconditioning is None else self.preconditioning.answered(x, out, time)
 
     @contextmanager
     def _cut_above(self, last: Site) -> Iterator[None]:

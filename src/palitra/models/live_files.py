@@ -86,17 +86,17 @@ def load_live(folder: Path, model: TextToImage, dtype: torch.dtype = torch.float
     tensors, times = read_student(folder, model)
     unet = _cast(copy.deepcopy(model.denoiser.unet), torch.float32)
     merge(unet, tensors)
-    denoiser = DiffusersUNet(_cast(unet, dtype), model.denoiser.parametrisation, model.schedule)
+    denoiser = model.denoiser.of(_cast(unet, dtype))
     adapter = load_sketch_adapter(folder / "adapter", model) if (folder / "adapter").is_dir() else None
     return LiveStudent(denoiser, times, adapter)
 
 
-def in_dtype(denoiser: DiffusersUNet, dtype: torch.dtype, model: TextToImage) -> DiffusersUNet:
+def in_dtype(denoiser: DiffusersUNet, dtype: torch.dtype) -> DiffusersUNet:
     """A copy of a denoiser in another number format; itself if it has it already."""
     if denoiser.unet.dtype == dtype:
         return denoiser
     unet = _cast(copy.deepcopy(denoiser.unet), dtype)
-    return DiffusersUNet(unet, denoiser.parametrisation, model.schedule)
+    return denoiser.of(unet)
 
 
 def _cast(unet: Any, dtype: torch.dtype) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from palitra.core.preconditioning import Preconditioning
 from palitra.core.schedule import Schedule, Spacing
 from palitra.errors import DiskError, ModelNotFoundError, WeightsError
 from palitra.models.autoencoder import (
@@ -121,16 +122,22 @@ def _load(folder: Path, on: torch.device, dtype: torch.dtype, name: str) -> Text
         autoencoder, code_weights = load_kl_autoencoder(folder / "vae", on, dtype)
     _check_fit(unet, text_encoder, tokenizer, autoencoder)
     cells = unet.config.sample_size
+    variances = latent_variances(folder, autoencoder.channels)
+    if variances and sampling.parametrisation != "v_prediction":
+        raise WeightsError(
+            f"`latent_variances` of model_index.json go with v_prediction, got {sampling.parametrisation}"
+        )
+    known = Preconditioning(torch.tensor(variances), sampling.schedule.abar.float()) if variances else None
     return TextToImage(
         name=name,
-        denoiser=DiffusersUNet(unet, sampling.parametrisation, sampling.schedule),
+        denoiser=DiffusersUNet(unet, sampling.parametrisation, sampling.schedule, known),
         autoencoder=autoencoder,
         text_encoder=text_encoder,
         tokenizer=tokenizer,
         schedule=sampling.schedule,
         spacing=sampling.spacing,
         steps_offset=sampling.steps_offset,
-        fingerprint=_fingerprint(unet_weights, text_weights, code_weights),
+        fingerprint=_fingerprint(variances, unet_weights, text_weights, code_weights),
         device=on,
         dtype=dtype,
         size=(cells if isinstance(cells, int) else 64 if not cells else max(cells)) * autoencoder.factor,
@@ -146,6 +153,24 @@ def _stated(index: Path, name: str, otherwise: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
         raise WeightsError(f"`{name}` of model_index.json must be in [0, 100], got {value!r}")
     return float(value)
+
+
+def latent_variances(folder: Path, channels: int) -> tuple[float, ...]:
+    """The variance of each latent channel that a model learned with, from its `model_index.json`; else ().
+
+    Raises:
+        WeightsError: they are no positive numbers, or not one for each channel.
+    """
+    index = folder / "model_index.json"
+    told = read_json(index).get("latent_variances") if index.is_file() else None
+    if told is None:
+        return ()
+    numbers = isinstance(told, list) and all(type(v) in (int, float) and 0 < v < 1e6 for v in told)
+    if not numbers or len(told) != channels:
+        raise WeightsError(
+            f"`latent_variances` of model_index.json must be {channels} numbers above 0, got {str(told)[:60]}"
+        )
+    return tuple(map(float, told))
 
 
 def load_unet(
@@ -210,8 +235,9 @@ def _check_fit(unet: Any, text_encoder: Any, tokenizer: Any, autoencoder: Autoen
         tokenizer.model_max_length = text_encoder.config.max_position_embeddings
 
 
-def _fingerprint(*parts: NetworkWeights) -> str:
-    return hashlib.sha256(" ".join(p.fingerprint() for p in parts).encode()).hexdigest()[:12]
+def _fingerprint(variances: tuple[float, ...], *parts: NetworkWeights) -> str:
+    told = [str(variances)] * bool(variances)
+    return hashlib.sha256(" ".join([*(p.fingerprint() for p in parts), *told]).encode()).hexdigest()[:12]
 
 
 def save_mini(
@@ -224,12 +250,13 @@ def save_mini(
     dtype: torch.dtype = torch.bfloat16,
     prompt_scale: float = 4.0,
     words_gain: float = 0.3,
+    variances: Sequence[float] = (),
 ) -> None:
     """Write a trained mini as a folder that `load_folder` reads, in shards of at most 15 MB.
 
     Networks are stored in `dtype`, the patch code in float32 (it is small, and its codes are the ground
     everything stands on), a KL autoencoder in its own `vae/`. unet/ and text_encoder/ open in diffusers and
-    transformers too.
+    transformers too. `variances` of the latent channels are those the U-Net learned with, if it did.
 
     Raises:
         DiskError: the folder cannot be written.
@@ -247,6 +274,8 @@ def save_mini(
     parts = ["unet", "text_encoder", "tokenizer", code, "scheduler"]
     scales = {"prompt_scale": prompt_scale, "words_gain": words_gain}
     index = {"_class_name": "TextToImage", "parts": parts, **scales}
+    if variances:
+        index["latent_variances"] = list(variances)
     try:
         write_json(folder / "unet" / "config.json", unet_config)
         write_json(folder / "text_encoder" / "config.json", text_config(text_encoder))

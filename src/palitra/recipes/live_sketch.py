@@ -209,7 +209,7 @@ class LiveSketcher:
     @cached_property
     def _quick(self) -> DiffusersUNet:
         """The model's own network in the number format that is quick here."""
-        return in_dtype(self.model.denoiser, live_dtype(self.model.device), self.model)
+        return in_dtype(self.model.denoiser, live_dtype(self.model.device))
 
     @torch.no_grad()
     def _tap(self, paper: Tensor, strength: float) -> Tap:

@@ -33,7 +33,8 @@ _CHOICES = {
 class MiniConfig:
     """Settings of `palitra train mini`; `samples` counts pictures seen, not steps.
 
-    What the network learns: `prediction` v, eps, x0 or flow; `schedule` cosine, linear, scaled_linear or
+    What the network learns: `prediction` v, eps, x0 or flow; with `precondition` (v alone) it is asked and
+    answers in unit variance, channel by channel; `schedule` cosine, linear, scaled_linear or
     flow, its SNR divided by `shift`^2; `weighting` equal or min_snr; `times` uniform or logit_normal (of
     `logit_mean` and `logit_scale`), a share `high_noise` of them uniform from `high_noise_from` on.
     Progressive resolution: `stages` are sizes learned at before `size`, each until the share `stages_until`
@@ -67,6 +68,7 @@ class MiniConfig:
     clip_norm: float = 1.0
     muon_iterations: int = 5
     prediction: str = "v"
+    precondition: bool = False
     schedule: str = "cosine"
     shift: float = 1.0
     weighting: str = "equal"
@@ -105,6 +107,8 @@ class MiniConfig:
                 f"`schedule` must be flow with the prediction flow and only there, got {self.schedule} "
                 f"and {self.prediction}"
             )
+        if self.precondition and self.prediction != "v":
+            raise InputError(f"`precondition` must be false with any prediction but v, got {self.prediction}")
         if not self.shift > 0:
             raise InputError(f"`shift` must be above 0, got {self.shift:g}")
         check_range("small_share", self.small_share, 0, 0.95)

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from palitra.core.schedule import Schedule
+from palitra.errors import InputError
 from palitra.models.clip_text import load_text_encoder
-from palitra.models.text_to_image import load_unet
+from palitra.models.text_to_image import latent_variances, load_unet
 from palitra.train.checkpoint import load_checkpoint, save_checkpoint
 from palitra.train.config import MiniConfig
 from palitra.train.ema import EMA
@@ -108,7 +109,7 @@ class MiniTrainer:
         self.learned = [p for module in self.modules.values() for p in module.parameters()]
         self.optimizer = self._optimizer()
         self.ema = EMA(self.parameters, config.ema)
-        self.objective = Objective.of(config, device)
+        self.objective = Objective.of(config, device, _variances(prepared, config, begin_with, device))
         # every stage has a shape of its own, and fixed shapes are the fast ones
         self.network: Any = torch.compile(self.unet, dynamic=False) if config.compile else self.unet
 
@@ -133,11 +134,13 @@ class MiniTrainer:
         """Weighted mean squared error of what is predicted, plus the misalignment where it is asked for."""
         x0, noise = batch.latents.to(self.device), batch.noise.to(self.device)
         times = batch.times.to(self.device)
-        x, told, target = self.objective.question(x0, noise, times)
+        x, target = self.objective.noised(x0, noise, times)
+        seen, told = self.objective.asked(x, times)
         self.middle.clear()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16):
-            out = self.network(x, told, self.encode_texts(batch.texts)).sample
-        error = (out.float() - target).square().mean((1, 2, 3))
+            out = self.network(seen, told, self.encode_texts(batch.texts)).sample
+        said = self.objective.answered(x, out.float(), times)
+        error = (said - target).square().mean((1, 2, 3))
         loss = (error * loss_weight(self.objective.abar[times], self.config)).mean()
         if self.head is None:
             return loss
@@ -162,6 +165,25 @@ class MiniTrainer:
         # the average begins anew with every size: docs/decisions/0014
         self.ema.update(self.parameters, index - stage_at(self.config, index).first)
         return float(loss.detach())
+
+
+def _variances(
+    prepared: Prepared, config: MiniConfig, begin_with: Path | None, device: torch.device
+) -> Tensor | None:
+    """Of the latent channels, for preconditioning: those of the trained model, else those of the pack.
+
+    Raises:
+        InputError: the trained model learned without what the config asks for, or the other way round.
+    """
+    told = latent_variances(begin_with, config.latent_channels) if begin_with else ()
+    if begin_with and bool(told) != config.precondition:
+        raise InputError(
+            f"`precondition` must be {str(bool(told)).lower()} as in the model to begin with, "
+            f"got {str(config.precondition).lower()}"
+        )
+    if not config.precondition:
+        return None
+    return torch.tensor(told or prepared.pack.variances(prepared.weights), device=device)
 
 
 def _trained(model: Path, device: torch.device) -> tuple[Any, Any]:

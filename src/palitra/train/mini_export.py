@@ -11,6 +11,7 @@ from palitra.train.mini_objective import scheduler_config
 
 def export_mini(trainer: MiniTrainer, folder: Path) -> None:
     """Save the averaged weights (bf16 shards), tokenizer, autoencoder and schedule to `folder`."""
+    variances = trainer.objective.variances
     trainer.ema.swap(trainer.parameters)
     try:
         save_mini(
@@ -20,6 +21,7 @@ def export_mini(trainer: MiniTrainer, folder: Path) -> None:
             trainer.prepared.tokenizer,
             trainer.prepared.autoencoder,
             scheduler_config(trainer.config),
+            variances=() if variances is None else variances.tolist(),
         )
     finally:
         trainer.ema.swap(trainer.parameters)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from palitra.core.parametrise import Parametrisation, target_of
+from palitra.core.preconditioning import Preconditioning
 from palitra.core.schedule import Schedule, rescale_to_zero_terminal_snr
 from palitra.models.diffusers_unet import flow_input
 from palitra.models.scheduler_config import MINI_SCHEDULER
@@ -45,29 +46,43 @@ def _before_rescaling(config: MiniConfig) -> Schedule:
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """Turns clean latents, noise and times into a question and its answer; `abar` (T,) is float32."""
+    """Turns clean latents, noise and times into a question and its answer; `abar` (T,) is float32.
+
+    `variances` (C,) of the latent channels are known to a preconditioned network.
+    """
 
     kind: Parametrisation
     schedule: Schedule
     abar: Tensor
     levels: Tensor
+    variances: Tensor | None = None
 
     @classmethod
-    def of(cls, config: MiniConfig, device: torch.device) -> Objective:
+    def of(cls, config: MiniConfig, device: torch.device, variances: Tensor | None = None) -> Objective:
         """That of a config."""
         schedule = schedule_of(config)
-        tables = (table.float().to(device) for table in (schedule.abar, schedule.levels))
-        return cls(KINDS[config.prediction], schedule, *tables)
+        abar, levels = (table.float().to(device) for table in (schedule.abar, schedule.levels))
+        return cls(KINDS[config.prediction], schedule, abar, levels, variances)
 
-    def question(self, x0: Tensor, noise: Tensor, times: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(input, time as the network knows it, target) of x0 and noise (B, C, h, w) at times (B,)."""
+    @property
+    def preconditioning(self) -> Preconditioning | None:
+        """How the network is asked and understood, where it is more than its prediction."""
+        return None if self.variances is None else Preconditioning(self.variances, self.abar)
+
+    def noised(self, x0: Tensor, noise: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
+        """(x_t, what is to be predicted) of x0 and noise (B, C, h, w) at times (B,)."""
         abar = self.abar[times].view(-1, 1, 1, 1)
-        x, told = self.asked(abar.sqrt() * x0 + (1 - abar).sqrt() * noise, times)
-        return x, told, target_of(x0, noise, abar, self.kind)
+        return abar.sqrt() * x0 + (1 - abar).sqrt() * noise, target_of(x0, noise, abar, self.kind)
 
     def asked(self, x: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
-        """What the network gets for x_t (B, C, h, w): a flow has a latent and times of its own."""
-        return flow_input(x, self.levels[times]) if self.kind == "flow_prediction" else (x, times)
+        """What the network gets for x_t (B, C, h, w), and the time as it knows it."""
+        if self.kind == "flow_prediction":
+            return flow_input(x, self.levels[times])  # a flow has a latent and times of its own
+        return (x if self.preconditioning is None else self.preconditioning.asked(x, times)), times
+
+    def answered(self, x: Tensor, out: Tensor, times: Tensor) -> Tensor:
+        """The prediction for x_t (B, C, h, w) from what the network said."""
+        return out if self.preconditioning is None else self.preconditioning.answered(x, out, times)
 
 
 def loss_weight(abar: Tensor, config: MiniConfig) -> Tensor:

@@ -43,10 +43,11 @@ def draw(trainer: MiniTrainer, rows: int, scale: float, steps: int) -> Tensor:
     g = torch.Generator().manual_seed(0)
     x = torch.randn(n, config.latent_channels, h, h, generator=g).to(trainer.device)
     for t, u in pairwise(objective.schedule.times(steps, "trailing")):
-        seen, told = objective.asked(x, torch.full((n,), t, device=trainer.device))
+        times = torch.full((n,), t, device=trainer.device)
+        seen, told = objective.asked(x, times)
         with torch.autocast(trainer.device.type, torch.bfloat16, enabled=config.bf16):
             out = trainer.unet(seen.repeat(2, 1, 1, 1), told.repeat(2), context).sample.float()
-        cond, uncond = out.chunk(2)
+        cond, uncond = (objective.answered(x, one, times) for one in out.chunk(2))
         guided = uncond + scale * (cond - uncond)
         p = to_prediction(guided, x, objective.schedule.signal(t), objective.kind)
         b = objective.schedule.signal(u)

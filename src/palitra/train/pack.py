@@ -42,6 +42,14 @@ class Pack:
         save_file(tensors, part, metadata={"texts": json.dumps(self.texts)})
         os.replace(part, path)
 
+    def variances(self, weights: Tensor) -> tuple[float, ...]:
+        """Mean square of each latent channel, to four digits; `weights` (N,) say how often each is drawn."""
+        total = torch.zeros(self.latents.shape[2], dtype=torch.float64)
+        share = (weights.double() / weights.double().sum()).split(1024)
+        for chunk, part in zip(self.latents.split(1024), share, strict=True):
+            total += part @ chunk.double().square().mean((1, 3, 4))
+        return tuple(float(f"{v:.4g}") for v in total.tolist())
+
     @classmethod
     def load(cls, path: Path) -> Pack:
         """Read what `save` wrote."""
