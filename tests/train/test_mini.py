@@ -31,7 +31,9 @@ def state(trainer):
 
 def test_six_steps_are_three_a_stop_and_three_more_bit_for_bit(prepared, tmp_path, monkeypatch):
     sheets = []
-    monkeypatch.setattr("palitra.train.mini_sheet.write_sheet", lambda _, path: sheets.append(path.name))
+    monkeypatch.setattr(
+        "palitra.train.mini_sheet.write_sheet", lambda _, path, size: sheets.append(path.name)
+    )
     whole = train_mini(prepared, TINY, tmp_path / "whole", CPU)
     stopped = MiniTrainer(prepared, TINY, tmp_path / "parts", CPU)
     before = [p.detach().clone() for p in stopped.parameters]

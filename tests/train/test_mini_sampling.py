@@ -65,7 +65,7 @@ def test_export_load_and_sample_is_the_trainers_own_drawing(name, folder, tmp_pa
             p.copy_(average)
     export_mini(trainer, tmp_path / "model")
     with torch.no_grad():
-        own = draw(trainer, 1, 3.0, 4)
+        own = draw(trainer, 1, 3.0, 4, trainer.config.size)
         prompts = [f"a photo of {'an' if c == 'elephant' else 'a'} {c}" for c in CONCEPTS]
         latents = torch.randn(8, 4, 4, 4, generator=torch.Generator().manual_seed(0))
         _, made = by_the_engine(tmp_path / "model", prompts, latents, 3.0, 4)

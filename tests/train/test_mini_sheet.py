@@ -17,12 +17,15 @@ def test_a_sheet_has_three_rows_of_every_concept_and_leaves_the_weights_alone(tm
             average.add_(0.01)
     before = [p.detach().clone() for p in trainer.parameters]
     averages = [a.clone() for a in trainer.ema.averages]
-    write_sheet(trainer, tmp_path / "sheets" / "one.png", steps=2)
-    write_sheet(trainer, tmp_path / "two.png", steps=2)
+    write_sheet(trainer, tmp_path / "sheets" / "one.png", TINY.size, steps=2)
+    write_sheet(trainer, tmp_path / "two.png", TINY.size, steps=2)
     one, two = (np.asarray(Image.open(tmp_path / p)) for p in ("sheets/one.png", "two.png"))
     # twice the pixels, so that small pictures can be seen
     assert one.shape == (3 * 2 * TINY.size, len(CONCEPTS) * 2 * TINY.size, 3)
     assert np.array_equal(one, two)
     assert one.std() > 1
+    # a stage of smaller pictures is shown as large
+    write_sheet(trainer, tmp_path / "small.png", TINY.size // 2, steps=2)
+    assert np.asarray(Image.open(tmp_path / "small.png")).shape == one.shape
     assert all(torch.equal(a, b) for a, b in zip(before, trainer.parameters, strict=True))
     assert all(torch.equal(a, b) for a, b in zip(averages, trainer.ema.averages, strict=True))

@@ -218,5 +218,5 @@ def train_mini(
             if (index + 1) % config.save_every == 0 or last:
                 save_checkpoint(folder, index + 1, trainer.modules, trainer.optimizer, trainer.ema)
             if (index + 1) % config.sheet_every == 0 or last:
-                write_sheet(trainer, folder / "sheets" / f"{index + 1:07d}.png")
+                write_sheet(trainer, folder / "sheets" / f"{index + 1:07d}.png", stage_at(config, index).size)
     return trainer

@@ -18,27 +18,31 @@ if TYPE_CHECKING:
 
 
 @torch.no_grad()
-def write_sheet(trainer: MiniTrainer, path: Path, scale: float = 3.0, steps: int = 20) -> None:
-    """Write a PNG with one column per concept: DDIM, trailing spacing, classifier-free guidance."""
+def write_sheet(trainer: MiniTrainer, path: Path, size: int, scale: float = 3.0, steps: int = 20) -> None:
+    """Write a PNG with one column per concept: DDIM, trailing spacing, classifier-free guidance.
+
+    `size` is that of the stage: at any other one the network is of little use.
+    """
     trainer.ema.swap(trainer.parameters)
     try:
-        pictures = draw(trainer, 3, scale, steps)
+        pictures = draw(trainer, 3, scale, steps, size)
     finally:
         trainer.ema.swap(trainer.parameters)
-    n, s = len(CONCEPTS), trainer.config.size
+    n, s, shown = len(CONCEPTS), size, 2 * trainer.config.size
     pictures = ((pictures.clamp(-1, 1) + 1) * 127.5).round().byte()
     grid = pictures.view(-1, n, 3, s, s).permute(0, 3, 1, 4, 2).reshape(-1, n * s, 3)
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(grid.numpy()).resize((n * s * 2, grid.shape[0] * 2), Image.Resampling.BICUBIC).save(path)
+    sheet = Image.fromarray(grid.numpy())
+    sheet.resize((n * shown, grid.shape[0] // s * shown), Image.Resampling.BICUBIC).save(path)
 
 
 @torch.no_grad()
-def draw(trainer: MiniTrainer, rows: int, scale: float, steps: int) -> Tensor:
-    """Pictures (rows * 8, 3, S, S), about [-1, 1], of the weights as they stand: each concept in turn."""
+def draw(trainer: MiniTrainer, rows: int, scale: float, steps: int, size: int) -> Tensor:
+    """Pictures (rows * 8, 3, size, size), about [-1, 1], of the weights as they stand: each concept in turn."""
     texts = trainer.prepared.pack.texts
     prompts = [texts.index(f"a photo of {'an' if c == 'elephant' else 'a'} {c}") for c in CONCEPTS] * rows
     config, objective = trainer.config, trainer.objective
-    n, h = len(prompts), config.size // config.factor
+    n, h = len(prompts), size // config.factor
     context = trainer.encode_texts(torch.tensor(prompts + [0] * n)).to(trainer.device)
     g = torch.Generator().manual_seed(0)
     x = torch.randn(n, config.latent_channels, h, h, generator=g).to(trainer.device)
