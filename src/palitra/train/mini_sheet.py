@@ -38,7 +38,7 @@ def write_sheet(trainer: MiniTrainer, path: Path, size: int, scale: float = 3.0,
 
 @torch.no_grad()
 def draw(trainer: MiniTrainer, rows: int, scale: float, steps: int, size: int) -> Tensor:
-    """Pictures (rows * 8, 3, size, size), about [-1, 1], of the weights as they stand: each concept in turn."""
+    """Pictures (rows * 8, 3, size, size), about [-1, 1], of the weights as they are: each concept in turn."""
     texts = trainer.prepared.pack.texts
     prompts = [texts.index(f"a photo of {'an' if c == 'elephant' else 'a'} {c}") for c in CONCEPTS] * rows
     config, objective = trainer.config, trainer.objective
