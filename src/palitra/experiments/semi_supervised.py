@@ -32,7 +32,7 @@ LABELLED = (100, 1000)
 SUPERVISED = 200_000
 METHODS = {
     "gan": "semi-supervised GAN",
-    "matching": "the same, feature matching",
+    "matching": "semi-supervised GAN, feature matching",
     "labels": "same network, labels alone",
 }
 
