@@ -79,7 +79,8 @@ def _read_stream(file: IO[bytes]) -> dict[str, Tensor]:
     places, keys = _places(read_pickle(file)), read_pickle(file)
     sizes = {place.key: _bytes_of(place) for place in places.values()}
     left = os.fstat(file.fileno()).st_size - file.tell()
-    if sum(sizes.values()) > left:
+    # each storage comes with its length in 8 bytes, an empty one too
+    if sum(8 + size for size in sizes.values()) > left:
         raise WeightsError("it is cut short")
     storages = {}
     for key in keys:
