@@ -2,7 +2,7 @@
 
 EDM (arXiv 2206.00364, section 5) scales input, output and a skip so that the network sees and answers unit
 variance. For v = a eps - s x0 and data of unit variance those scales are 1 and the skip is 0. The channels of
-the patch code have variances from 0.1 to 5: here each has EDM's scales for its own.
+mini's patch code have variances from 0.3 to 6: here each has EDM's scales for its own.
 """
 
 from __future__ import annotations

@@ -29,9 +29,9 @@ from palitra.zoo.yardstick import Yardstick
 SET: SetName = "fashion-mnist"
 WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 TINY_WEIGHTS = (0.0, 1.0)
+# drawing is what this experiment costs: every weight draws its own pictures, and most ask twice a step
 PICTURES, STEPS = 1000, 25
 TINY_STEPS = 4
-"""Drawing is what this experiment costs: every weight draws its own pictures, and each asks twice a step."""
 SHOWN = {
     "fid": plain,
     "kid": plain,
