@@ -132,10 +132,10 @@ class DiffusersUNet:
         if condition.channels is not None:
             seen = torch.cat([seen, condition.channels.to(seen)], 1)
         text = None if condition.text is None else condition.text.to(x.device, dtype)
-        out = self.unet(seen.to(dtype), time, text, class_labels=condition.label, return_dict=False)[
-            0
-        ].float()
-        return out if self.preconditioning is None else self.preconditioning.answered(x, out, time)
+        (out,) = self.unet(seen.to(dtype), time, text, class_labels=condition.label, return_dict=False)
+        if self.preconditioning is None:
+            return out.float()
+        return self.preconditioning.answered(x, out.float(), time)
 
     @contextmanager
     def _cut_above(self, last: Site) -> Iterator[None]:
