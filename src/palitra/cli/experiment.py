@@ -14,6 +14,10 @@ app = typer.Typer(
 Name = Annotated[str, typer.Argument(help="Name of an experiment (`palitra experiment list`).")]
 Out = Annotated[Path, typer.Option(help="Folder of the kept trials.")]
 Docs = Annotated[Path | None, typer.Option(help="Folder of the page and its pictures (default: OUT/NAME).")]
+Records = Annotated[
+    Path | None,
+    typer.Option(help="Folder where finished trials are noted, small enough for version control, and found."),
+]
 RUNS = Path("runs/experiments")
 
 
@@ -39,6 +43,7 @@ def run(
         float | None, typer.Option(help="Minutes of processor time of one thread for each training.")
     ] = None,
     docs: Docs = None,
+    records: Records = None,
     jobs: Annotated[int, typer.Option(help="Trials at once, each a process of one thread.")] = 1,
     ray: Annotated[
         str | None, typer.Option(help="Trials on a Ray cluster: local, auto, or its address.")
@@ -50,7 +55,7 @@ def run(
         str | None, typer.Option(help="Run this one trial, such as cvae-0, without a page.")
     ] = None,
 ) -> None:
-    """Run the trials that are not kept yet, then write the page."""
+    """Run the trials that are neither kept nor recorded yet, then write the page."""
     from contextlib import nullcontext
 
     from palitra.cli.stages import trial_bar
@@ -58,6 +63,7 @@ def run(
     from palitra.errors import PalitraError
     from palitra.experiments.catalogue import find_experiment
     from palitra.experiments.page import write_page
+    from palitra.experiments.records import leave_records, take_records
     from palitra.experiments.runner import Tell, run_experiment
     from palitra.experiments.trial import Scope
     from palitra.scale.ray_shards import RayShards
@@ -69,8 +75,16 @@ def run(
         experiment.budget if budget is None else budget,
         tiny,
     )
+    if records is not None:
+        take_records(records, name, out)
     with trial_bar(name) as (total, done), RayShards(ray) if ray else nullcontext() as cluster:
-        tell = Tell(total, done)
+
+        def ended(sentence: str) -> None:
+            if records is not None:
+                leave_records(out, name, records)
+            done(sentence)
+
+        tell = Tell(total, ended)
         left = run_experiment(experiment, scope, out, jobs=jobs, only=only, tell=tell, spread=cluster)
     if left:
         raise PalitraError(f"{len(left)} trials did not end: {', '.join(left)}; the same command goes on")
@@ -80,9 +94,13 @@ def run(
 
 
 @app.command("report")
-def report(name: Name, out: Out = RUNS, docs: Docs = None) -> None:
-    """Write the page from the kept trials alone."""
+def report(name: Name, out: Out = RUNS, docs: Docs = None, records: Records = None) -> None:
+    """Write the page from the kept and recorded trials alone."""
     from palitra.experiments.catalogue import find_experiment
     from palitra.experiments.page import write_page
+    from palitra.experiments.records import leave_records, take_records
 
+    if records is not None:
+        take_records(records, name, out)
+        leave_records(out, name, records)
     sys.stdout.write(f"{write_page(find_experiment(name), out, docs or out / name)}\n")

@@ -93,7 +93,8 @@ class BalanceExperiment:
         numbers: dict[str, float | None] = {
             f"{o.strategy}.{score}": value for o in (*outcomes, *cas) for score, value in o.scores.items()
         }
-        return Findings(numbers, told, pictures={"sheet": SHEET})
+        read = [outcome_path(Path(), trial.seed, o.strategy).as_posix() for o in (*outcomes, *cas)]
+        return Findings(numbers, told, pictures={"sheet": SHEET}, files=[FACTS, *read])
 
     def balance_settings(self, known: Mapping[str, Any]) -> BalanceSettings:
         """What the library is asked for."""

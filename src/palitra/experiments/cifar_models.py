@@ -32,4 +32,5 @@ EXPERIMENT = ModelComparison(
     set_name="cifar10",
     rows=tuple(Row(model.name, model.title, model.name) for model in MODELS),
     more=(*TOP, paper_table()),
+    pictures=2000,
 )

@@ -103,7 +103,7 @@ class Guidance:
             lines = {name: means[name] for name in means if name.split("@")[0] in ("precision", "recall")}
             both = line_plot(lines, docs / f"{self.name}-precision.webp", "guidance w", "share", marks=True)
             parts += [picture("agreement against distance", file), picture("precision and recall", both)]
-        sheet = sheet_of(done[0], docs / f"{self.name}-sheet.webp") if done else None
+        sheet = sheet_of(done, docs / f"{self.name}-sheet.webp")
         if sheet:
             parts += ["A row per w, the same seeds in each, seed 0:", picture("sheet", sheet)]
         asked = (

@@ -200,7 +200,7 @@ class MiniRecipe:
         _write_csv(docs / f"{self.name}.csv", kept)
         parts = ["\n".join(lines), f"All numbers: [{self.name}.csv]({self.name}.csv).", *_floors(kept)]
         for name, group in groups.items():
-            file = sheet_of(group[0], docs / f"{self.name}-{name}.webp")
+            file = sheet_of(group, docs / f"{self.name}-{name}.webp")
             if file:
                 parts += [f"`{name}`, {why.get(name, '')}:", picture(name, file)]
         asked = (

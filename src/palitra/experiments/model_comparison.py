@@ -60,7 +60,10 @@ def model_pictures(kept: Sequence[Kept], docs: Path, name: str) -> list[str]:
     parts: list[str] = []
     rows = rows_of_models(kept, docs / f"{name}-rows.webp")
     if rows:
-        parts += ["Drawn by each, seed 0, two of every class for models with classes:", picture("rows", rows)]
+        parts += [
+            "Drawn by each, one seed, two of every class for models with classes:",
+            picture("rows", rows),
+        ]
     points = {
         model: (mean_of(group, "fid"), 100 * mean_of(group, "agreement"))
         for model, group in groups.items()
@@ -69,14 +72,17 @@ def model_pictures(kept: Sequence[Kept], docs: Path, name: str) -> list[str]:
     if points:
         file = scatter_plot(points, docs / f"{name}-plot.webp", fid, "class agreement, %")
         parts.append(picture("distance and agreement", file))
-    lines = {model: group[0].findings.curves.get("quick_distance", []) for model, group in groups.items()}
-    curves = {model: points for model, points in lines.items() if points}
+    lines = {
+        model: [line for k in group if (line := k.findings.curves.get("quick_distance"))]
+        for model, group in groups.items()
+    }
+    curves = {model: found[0] for model, found in lines.items() if found}
     if curves:
         file = line_plot(
             curves, docs / f"{name}-curves.webp", "pictures seen", "quick distance", log_x=True, log_y=True
         )
         parts += [
-            "On the way, seed 0, by the quick distance that chooses the checkpoint (no FID):",
+            "On the way, one seed, by the quick distance that chooses the checkpoint (no FID):",
             picture("curves", file),
         ]
     return parts
@@ -136,7 +142,7 @@ class ModelComparison:
             words = ", ".join(f"`{name}`" for name in best)
             parts.append(f"Best by {full_name(kept, 'fid')}: {words}.")
         for name in best:
-            file = sheet_of(by_name(kept)[name][0], docs / f"{self.name}-{name}.webp")
+            file = sheet_of(by_name(kept)[name], docs / f"{self.name}-{name}.webp")
             if file:
                 parts += [f"`{name}`:", picture(name, file)]
         return compose(self, kept, self.asked, [*parts, *model_pictures(kept, docs, self.name), *self.more])

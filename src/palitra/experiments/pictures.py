@@ -29,11 +29,16 @@ def kept_picture(one: Kept, which: str) -> Image.Image | None:
         return file.convert("RGB")
 
 
+def first_picture(kept: Sequence[Kept], which: str) -> Image.Image | None:
+    """The picture of the first trial that has it."""
+    return next((image for one in kept if (image := kept_picture(one, which)) is not None), None)
+
+
 def rows_of_models(kept: Sequence[Kept], path: Path, which: str = "row") -> str | None:
-    """The kept `which` of the first seed of each configuration, one below the other with its name."""
+    """The kept `which` of a seed of each configuration, one below the other with its name."""
     rows = []
     for name, group in by_name(kept).items():
-        image = kept_picture(group[0], which)
+        image = first_picture(group, which)
         if image is not None:
             rows.append((name, image))
     if not rows:
@@ -51,9 +56,9 @@ def rows_of_models(kept: Sequence[Kept], path: Path, which: str = "row") -> str 
     return save_webp(page, path)
 
 
-def sheet_of(one: Kept, path: Path, which: str = "sheet") -> str | None:
-    """A kept sheet at half its size."""
-    image = kept_picture(one, which)
+def sheet_of(kept: Sequence[Kept], path: Path, which: str = "sheet") -> str | None:
+    """The kept sheet of the first seed that has one, at half its size."""
+    image = first_picture(kept, which)
     if image is None:
         return None
     return save_webp(image.resize((image.width // 2, image.height // 2), Image.Resampling.LANCZOS), path)

@@ -152,7 +152,7 @@ class SemiSupervised:
         )
         parts = ["\n".join(trial_table(kept, columns, "method", titles)), picture("accuracy by labels", file)]
         drawn = [k for k in kept if k.trial.settings["method"] == "gan" and k.findings.pictures]
-        sheet = sheet_of(drawn[-1], docs / f"{self.name}-sheet.webp") if drawn else None
+        sheet = sheet_of(drawn[-1:], docs / f"{self.name}-sheet.webp")
         if sheet:
             words = "Drawn with the most labels, a class a row, chosen by its own class head:"
             parts += [words, picture("sheet", sheet)]

@@ -66,13 +66,14 @@ class Findings:
 
     numbers: by name, the same names in all trials of an experiment where they make sense; None for "no such
     thing here". curves: lists of points. pictures: files in the trial's folder by what they show. protocol:
-    how the numbers were made, one sentence or a few.
+    how the numbers were made, one sentence or a few. files: what else of the folder the page reads.
     """
 
     numbers: Mapping[str, float | None]
     protocol: str
     curves: Mapping[str, Sequence[Sequence[float]]] = field(default_factory=dict)
     pictures: Mapping[str, str] = field(default_factory=dict)
+    files: Sequence[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
