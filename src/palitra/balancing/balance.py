@@ -102,8 +102,12 @@ def protocol(task: Task, settings: BalanceSettings) -> str:
         f"{s.confidence:g} and they lie neither nearer to a real one nor farther than real ones do "
         f"({s.copies:.0%} and {s.outliers:.0%} quantiles).",
     ]
+    if settings.near_duplicates:
+        above = f"{settings.near_duplicates:g}"
+        parts.append(f"Pictures whose pixels correlate above {above}, also through others, are on one side.")
     if task.leaks:
-        parts.append(f"{task.leaks} rows were left out because their pixels occur in the test.")
+        alike = " or nearly do" if settings.near_duplicates else ""
+        parts.append(f"{task.leaks} rows were left out because their pixels occur in the test{alike}.")
     return " ".join(parts)
 
 

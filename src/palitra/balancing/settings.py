@@ -7,6 +7,7 @@ from typing import Any
 
 from palitra.balancing.classifier import Budget
 from palitra.balancing.generator import GeneratorChoice
+from palitra.balancing.near_duplicates import LEAST
 from palitra.balancing.sieve import SieveSettings
 from palitra.balancing.strategies.catalogue import find_strategies, strategy_names
 from palitra.errors import InputError, check_range
@@ -19,7 +20,8 @@ class BalanceSettings:
     rare: classes to fill (default: all below the mean). target: share of the gap to the largest class that
     is filled, in (0, 1]. weight: loss weight of synthetic rows, in [0, 1]. validation, test_share: shares of
     every class that are cut off, the latter where no test set is given. cas: generated pictures that the
-    classification accuracy score learns from, 0 to leave it out.
+    classification accuracy score learns from, 0 to leave it out. near_duplicates: pictures whose pixels
+    correlate above this count as one when sides are cut, in [0.5, 1]; None: equal pixels alone do.
     """
 
     rare: tuple[str, ...] = ()
@@ -34,6 +36,7 @@ class BalanceSettings:
     test_share: float = 0.25
     cas: int = 2000
     resamples: int = 1000
+    near_duplicates: float | None = None
 
     def check(self) -> None:
         """Raise `InputError` for a value out of bounds, `ModelNotFoundError` for an unknown model."""
@@ -44,6 +47,8 @@ class BalanceSettings:
         check_range("test_share", self.test_share, 0.01, 0.5)
         check_range("cas", self.cas, 0, 1_000_000)
         check_range("resamples", self.resamples, 1, 1_000_000)
+        if self.near_duplicates is not None:
+            check_range("near_duplicates", self.near_duplicates, LEAST, 1)
         check_range("samples", self.budget.samples, 1, 10**9)
         check_range("batch", self.budget.batch, 2, 65536)
         check_range("width", self.budget.width, 4, 512)
@@ -60,4 +65,7 @@ class BalanceSettings:
             del values[name]
         values["generator"]["changes"] = list(self.generator.changes)
         values["rare"] = list(self.rare)
+        if self.near_duplicates is None:
+            # as it was before there was such a choice
+            del values["near_duplicates"]
         return values

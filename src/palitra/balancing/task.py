@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from palitra.balancing.near_duplicates import near_duplicate_groups, rows_without_near_duplicates
 from palitra.balancing.settings import BalanceSettings
 from palitra.balancing.split import cut_share, not_in
 from palitra.errors import InputError
@@ -63,7 +64,9 @@ def make_task(
         raise InputError(f"`data` must hold at least 2 classes, got {len(data.names)}")
     if groups is not None and groups.shape != (len(data),):
         raise InputError(f"`groups` must have one number for each of {len(data)} pictures, got {len(groups)}")
-    leaks = 0
+    leaks, near = 0, settings.near_duplicates
+    if near is not None:
+        groups = near_duplicate_groups(data.images, near, groups)
     if test is None:
         _check_fewest(data, FEWEST + 1)
         split = cut_share(data, settings.test_share, TEST_SEED, groups)
@@ -71,6 +74,8 @@ def make_task(
     else:
         test = _same_classes(data, test)
         rows = not_in(data, test)
+        if near is not None:
+            rows = rows[rows_without_near_duplicates(data.images[rows], test.images, near)]
         leaks = len(data) - len(rows)
     pool = replace(data.rows(rows), skipped=data.skipped)
     _check_fewest(pool, FEWEST)

@@ -62,6 +62,10 @@ def balance(
     group: Annotated[
         str | None, typer.Option(help="Column of groups (people, videos) that never go to two sides.")
     ] = None,
+    near_duplicates: Annotated[
+        float | None,
+        typer.Option(help="Pictures whose pixels correlate above this never go to two sides, such as 0.95."),
+    ] = None,
     write: Annotated[bool, typer.Option(help="Write the balanced set as pictures.")] = True,
     device: Annotated[str, typer.Option(help="Of the generator: auto, cpu, cuda, mps.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -93,6 +97,7 @@ def balance(
         generator=GeneratorChoice(model, preset, tuple(change or ()), evenness, guidance, steps),
         sieve=SieveSettings(confidence=confidence),
         budget=Budget(samples=samples, flips=flips),  # type: ignore[arg-type]
+        near_duplicates=near_duplicates,
     )
     settings.check()
     read = read_balance(data, test, size, channels, fit, column, group, long_tail)

@@ -30,17 +30,18 @@ from palitra.zoo.labelled_images import LabelledImages
 FACTS = "facts.json"
 SHEET = "sheet.webp"
 RATE = 36_000
-"""Pictures per minute of budget: fixed, so that results do not depend on how busy a machine is."""
 
-Splits = tuple[LabelledImages, LabelledImages]
+Splits = tuple[LabelledImages, LabelledImages | None]
 
 
 @dataclass(frozen=True)
 class BalanceExperiment:
     """Every strategy of `palitra.balancing` on one set; a trial is a seed.
 
-    read: training and test pictures from the folder of the sets, a few for tiny. check: the set is there.
-    note: what a reader must know of the result.
+    read: training and test pictures from the folder of the sets, a few for tiny; without test pictures a
+    share is cut off. check: the set is there. near_duplicates: as in `BalanceSettings`. generator_rate,
+    classifier_rate: pictures for a minute of budget, fixed, so that results do not depend on how busy a
+    machine is. note: what a reader must know of the result.
     """
 
     name: str
@@ -50,6 +51,9 @@ class BalanceExperiment:
     check: Callable[[Path], None]
     flips: Flips
     model: str = "cvae"
+    near_duplicates: float | None = None
+    generator_rate: int = RATE
+    classifier_rate: int = RATE
     note: str = ""
     seeds: int = 5
     budget: float = 2 / 3
@@ -61,10 +65,11 @@ class BalanceExperiment:
         settings = {
             "model": self.model,
             "preset": "tiny" if scope.tiny else "small",
-            "generator": 64 if scope.tiny else round(RATE * scope.budget),
-            "classifier": 160 if scope.tiny else round(RATE * scope.budget),
+            "generator": 64 if scope.tiny else round(self.generator_rate * scope.budget),
+            "classifier": 160 if scope.tiny else round(self.classifier_rate * scope.budget),
             "flips": self.flips,
             "tiny": scope.tiny,
+            **({} if self.near_duplicates is None else {"near_duplicates": self.near_duplicates}),
             **self.settings,
         }
         # a tuned preset is another experiment: the whole configuration is kept
@@ -108,6 +113,7 @@ class BalanceExperiment:
             ),
             cas=24 if known["tiny"] else 2000,
             resamples=20 if known["tiny"] else 1000,
+            near_duplicates=self.near_duplicates,
         )
 
     def page(self, kept: Sequence[Kept], docs: Path) -> str:
