@@ -30,6 +30,7 @@ from palitra.zoo.labelled_images import LabelledImages
 FACTS = "facts.json"
 SHEET = "sheet.webp"
 RATE = 36_000
+"""Pictures per minute of budget: fixed, so that results do not depend on how busy a machine is."""
 
 Splits = tuple[LabelledImages, LabelledImages | None]
 
@@ -39,9 +40,8 @@ class BalanceExperiment:
     """Every strategy of `palitra.balancing` on one set; a trial is a seed.
 
     read: training and test pictures from the folder of the sets, a few for tiny; without test pictures a
-    share is cut off. check: the set is there. near_duplicates: as in `BalanceSettings`. generator_rate,
-    classifier_rate: pictures for a minute of budget, fixed, so that results do not depend on how busy a
-    machine is. note: what a reader must know of the result.
+    share is cut off. check: the set is there. near_duplicates: as in `BalanceSettings`.
+    note: what a reader must know of the result.
     """
 
     name: str
@@ -52,8 +52,6 @@ class BalanceExperiment:
     flips: Flips
     model: str = "cvae"
     near_duplicates: float | None = None
-    generator_rate: int = RATE
-    classifier_rate: int = RATE
     note: str = ""
     seeds: int = 5
     budget: float = 2 / 3
@@ -65,8 +63,8 @@ class BalanceExperiment:
         settings = {
             "model": self.model,
             "preset": "tiny" if scope.tiny else "small",
-            "generator": 64 if scope.tiny else round(self.generator_rate * scope.budget),
-            "classifier": 160 if scope.tiny else round(self.classifier_rate * scope.budget),
+            "generator": 64 if scope.tiny else round(RATE * scope.budget),
+            "classifier": 160 if scope.tiny else round(RATE * scope.budget),
             "flips": self.flips,
             "tiny": scope.tiny,
             **({} if self.near_duplicates is None else {"near_duplicates": self.near_duplicates}),

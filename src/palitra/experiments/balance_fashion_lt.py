@@ -37,5 +37,5 @@ EXPERIMENT = BalanceExperiment(
     read=read,
     check=check,
     flips="horizontal",
-    budget=1.0,
+    budget=2.0,
 )

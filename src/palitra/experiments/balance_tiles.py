@@ -46,6 +46,7 @@ EXPERIMENT = BalanceExperiment(
     check=check,
     flips="both",
     near_duplicates=0.9,
+    budget=3.0,
     note=(
         "**Read with care.** Most test pictures have a near duplicate among the training pictures, it "
         "seems other shots of the same tile: the nearest training picture by correlation of plain "

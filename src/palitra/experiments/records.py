@@ -67,7 +67,7 @@ def _copy(one: Kept, files: list[str], target: Path) -> None:
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(one.folder / name, place)
     target.mkdir(parents=True, exist_ok=True)
-    # the JSON last and whole: it says that the trial is there
-    part = target / f"{one.trial.key}.part"
+    # the JSON last and whole: it says that the trial is there; commands side by side may leave the same one
+    part = target / f"{one.trial.key}-{os.getpid()}.part"
     shutil.copyfile(one.folder.with_name(f"{one.trial.key}.json"), part)
     os.replace(part, target / f"{one.trial.key}.json")
