@@ -96,6 +96,7 @@ def test_a_class_by_name_and_the_same_seed_the_same_picture(runs, tmp_path):
         ("cvae", ["--interpolate"]),
         ("sgan", ["--per-class", "5"]),
         ("ddpm", ["-n", "3", "--steps", "2"]),
+        ("ddpm", ["-n", "3", "--steps", "2", "--sampler", "ddim"]),
     ],
 )
 def test_sheets(runs, tmp_path, model, words):
@@ -109,6 +110,8 @@ def test_sheets(runs, tmp_path, model, words):
         ("cvae", ["--class", "cat"], InputError, "`class` must be one of dark, light, got cat"),
         ("cvae", ["-n", "0"], InputError, r"`n` must be in \[1, 1e\+07\], got 0"),
         ("cvae", ["--guidance", "1"], ComposeError, "`guidance` cannot be combined with `model cvae`"),
+        ("cvae", ["--sampler", "ddim"], ComposeError, "`sampler` cannot be combined with `model cvae`"),
+        ("cdm", ["--sampler", "magic"], InputError, r"`sampler` must be dpm\+\+ or ddim, got magic"),
         ("cdm", ["--truncation", "1"], ComposeError, "`truncation` cannot be combined with `model cdm`"),
         ("ddpm", ["--class", "dark"], ComposeError, "`class` cannot be combined with `model ddpm`"),
         ("cvae", ["--class", "dark", "--per-class", "2"], InputError, "`per_class` must come without"),

@@ -95,6 +95,9 @@ def sample(
     ] = None,
     guidance: Annotated[float | None, typer.Option(help="w of classifier-free guidance; 0 is none.")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of a diffusion sampler.")] = None,
+    sampler: Annotated[
+        str | None, typer.Option(help="Of a diffusion model: dpm++ (default, 20 steps) or ddim (50).")
+    ] = None,
     sweep: Annotated[str | None, typer.Option(help="truncation, guidance or steps: a sheet.")] = None,
     values: Annotated[str, typer.Option(help="Values of the sweep, such as 0,0.5,1,2.")] = "0.25,0.5,1,2",
     interpolate: Annotated[bool, typer.Option(help="A sheet of ways between two latents.")] = False,
@@ -121,7 +124,7 @@ def sample(
     elif interpolate:
         done = interpolation_sheet(model, card.names, sheet, name, seed)
     else:
-        options = Drawing(truncation, guidance, steps)
+        options = Drawing(truncation, guidance, steps, sampler=sampler)  # type: ignore[arg-type]
         with stage_bar() as (stage, tick):
             draw = partial(
                 sample_pictures,

@@ -80,7 +80,7 @@ class Guidance:
         }
         protocol = (
             f"cdm `{s['preset']}`, {s['minutes']:g} minutes of processor time of one thread for training; "
-            f"{s['steps']} steps; w 0 is the plain conditional model; the same labels and seeds for every w"
+            f"{s['steps']} DDIM steps; w 0 is the plain conditional model; all w have the same labels, seeds"
         )
         told = yardstick.protocol(s["pictures"])
         return Findings(
@@ -117,7 +117,7 @@ class Guidance:
         if path.is_file():
             kept: Numbers = json.loads(path.read_text(encoding="utf-8"))
             return kept
-        options = Drawing(guidance=w, steps=trial.settings["steps"])
+        options = Drawing(guidance=w, steps=trial.settings["steps"], sampler="ddim")
         first = 1_000_000 * (trial.seed + 1)
         with trained_precision(model):
             drawn = yardstick.draw(

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from palitra.core.rng import Noise
-from palitra.errors import ComposeError, check_range
+from palitra.errors import ComposeError, InputError, check_range
 from palitra.zoo.families.adversarial import Adversarial
-from palitra.zoo.families.diffusion import Diffusion
+from palitra.zoo.families.diffusion import SAMPLERS, Diffusion
 from palitra.zoo.families.family import Drawing, Family
 
 CHUNK = 100
@@ -22,9 +22,14 @@ def check_drawing(model: Family, options: Drawing) -> None:
     diffusion = isinstance(model, Diffusion)
     if diffusion and options.truncation is not None:
         raise ComposeError(f"`truncation` cannot be combined with `{name}`: diffusion takes guidance")
-    for field in ("guidance", "steps"):
+    for field in ("guidance", "steps", "sampler"):
         if getattr(options, field) is not None and not diffusion:
             raise ComposeError(f"`{field}` cannot be combined with `{name}`: it is no diffusion model")
+    if options.sampler is not None:
+        if model.config.loss.kind == "edm":
+            raise ComposeError(f"`sampler` cannot be combined with `{name}`: it draws by Heun's steps")
+        if options.sampler not in SAMPLERS:
+            raise InputError(f"`sampler` must be {' or '.join(SAMPLERS)}, got {options.sampler}")
     if options.truncation is not None:
         check_range("truncation", options.truncation, 1e-3, 100)
     if options.guidance is not None:
@@ -52,7 +57,7 @@ def draw_pictures(
         labels: (count,) for a model with classes, else None.
         count: how many, at least 1.
         seed: of the first.
-        options: truncation, guidance, steps.
+        options: truncation, guidance, steps, sampler.
 
     Raises:
         InputError: a value out of bounds.

@@ -186,7 +186,8 @@ class Trainer:
             asked = self._score_labels[: SCORED_STEPWISE if self._stepwise else SCORED]
             labels = asked if self.model.classes else None
             noise = Noise(range(len(asked)), self.device)
-            score = distance(self.model.draw(labels, noise, Drawing(steps=10 if self._stepwise else None)))
+            options = Drawing(steps=10, sampler="ddim") if self._stepwise else Drawing()
+            score = distance(self.model.draw(labels, noise, options))
         finally:
             self.ema.swap(self.model.averaged())
         line = {"step": self.step, "images": self.step * self.per_step, "quick_distance": score, **numbers}

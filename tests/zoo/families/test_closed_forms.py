@@ -93,6 +93,21 @@ def test_guidance_0_is_the_conditional_model_and_draws_repeat():
     assert isinstance(model, Diffusion)
 
 
+def test_the_default_sampler_is_named_and_others_differ_by_their_steps_alone():
+    model = make_family(preset("cdm", "tiny"), (1, 8, 8), 2).eval()
+    labels = torch.tensor([0, 1])
+
+    def drawn(**options):
+        with torch.no_grad():
+            return model.draw(labels, Noise([1, 2]), Drawing(**options))
+
+    assert torch.equal(drawn(), drawn(sampler="dpm++", steps=20))
+    assert torch.equal(drawn(sampler="ddim"), drawn(sampler="ddim", steps=50))
+    # a fresh network answers 0, so both walk along the same smooth path: more steps bring them together
+    apart = [(drawn(steps=n) - drawn(sampler="ddim", steps=n)).abs().max() for n in (10, 100)]
+    assert 0 < apart[1] < 0.2 * apart[0]
+
+
 def test_guidance_of_a_model_without_classes_is_refused():
     model = make_family(preset("ddpm", "tiny"), (1, 8, 8), 2)
     with pytest.raises(InputError, match="`guidance` must be 0"):

@@ -14,11 +14,13 @@ from palitra.core.loop import sample
 from palitra.core.parametrise import Parametrisation
 from palitra.core.predictor import Predictor
 from palitra.core.rng import Noise
+from palitra.core.sampler import Sampler
 from palitra.core.schedule import Schedule
 from palitra.core.tap import Bus
 from palitra.errors import InputError
 from palitra.guiders.cfg import ClassifierFree, Conditional
 from palitra.samplers.ddim import DDIM
+from palitra.samplers.dpm_multistep import DPMSolverMultistep
 from palitra.samplers.heun import Heun
 from palitra.zoo.backbones.unet import UNet
 from palitra.zoo.batches import Batch
@@ -30,7 +32,8 @@ from palitra.zoo.families.family import Drawing, Family, Moment, Shape, apply_up
 from palitra.zoo.optimisers import Optimiser, joint_optimiser
 from palitra.zoo.step_random import StepRandom
 
-STEPS = {"ddim": 50, "heun": 18}
+STEPS = {"dpm++": 20, "ddim": 50, "heun": 18}
+SAMPLERS = {"dpm++": DPMSolverMultistep, "ddim": DDIM}
 
 
 class Diffusion(Family):
@@ -108,20 +111,21 @@ class Diffusion(Family):
         return self.unet(x, times, condition.label).float()
 
     def draw(self, labels: Tensor | None, noise: Noise, options: Drawing) -> Tensor:
-        """DDIM (trailing times), or Heun's steps over Karras noise levels for EDM."""
+        """DPM-Solver++ or DDIM (trailing times), or Heun's steps over Karras noise levels for EDM."""
         x = noise.normal(self.shape)
         if isinstance(self.loss, EDMLoss):
             count = options.steps or STEPS["heun"]
             schedule = self.edm_schedule = karras_schedule(count)
-            sampler: Heun | DDIM = Heun(schedule)
+            sampler: Sampler = Heun(schedule)
             times = schedule.times(count)
         else:
-            schedule = self.schedule
-            times = schedule.times(options.steps or min(STEPS["ddim"], schedule.steps), "trailing")
-            sampler = DDIM(schedule)
+            schedule, name = self.schedule, options.sampler or "dpm++"
+            times = schedule.times(options.steps or min(STEPS[name], schedule.steps), "trailing")
+            sampler = SAMPLERS[name](schedule)
         guiders = [self._guider(labels, options.guidance), ClipPicture()]
         predictor = Predictor(self, schedule, guiders)
-        return sample(sampler, predictor, x, times, noise, options.hooks).clamp(-1, 1)
+        state = sample(sampler, predictor, x, times, noise, options.hooks)
+        return sampler.image(state).clamp(-1, 1)
 
     def _guider(self, labels: Tensor | None, guidance: float | None) -> Guider:
         told = Condition(label=labels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor, nn
 
@@ -17,6 +18,7 @@ from palitra.zoo.optimisers import Optimiser
 from palitra.zoo.step_random import StepRandom
 
 Shape = tuple[int, int, int]
+DiffusionSampler = Literal["ddim", "dpm++"]
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,14 @@ class Drawing:
 
     truncation: latents beyond it are pulled in (adversarial, variational). guidance: w of classifier-free
     guidance, 0 being the plain conditional model. steps: of a diffusion sampler. hooks: see its steps.
+    sampler: dpm++ (the default, 20 steps) or ddim (50), of a diffusion other than edm, which has Heun's.
     """
 
     truncation: float | None = None
     guidance: float | None = None
     steps: int | None = None
     hooks: Hooks | None = None
+    sampler: DiffusionSampler | None = None
 
 
 @dataclass(frozen=True, eq=False)
