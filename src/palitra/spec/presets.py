@@ -31,13 +31,13 @@ PRESETS = (
         "draft",
         Words("Draft", "Quick and rough, to try an idea."),
         Words("Черновик", "Быстро и грубо, чтобы примерить мысль."),
-        {"steps": 15, "edit.steps": 20, "quality": "draft"},
+        {"steps": 15, "edit.steps": 20, "classes.steps": 10, "quality": "draft"},
     ),
     Preset(
         "normal",
         Words("Normal", "What the model is made for."),
         Words("Обычно", "Так, как модель задумана."),
-        {"steps": 30, "edit.steps": 50, "quality": "normal"},
+        {"steps": 30, "edit.steps": 50, "classes.steps": 20, "quality": "normal"},
     ),
     Preset(
         "best",
