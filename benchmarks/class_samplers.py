@@ -23,6 +23,8 @@ from palitra.zoo.class_agreement import kept_judge
 from palitra.zoo.families.family import Drawing
 from palitra.zoo.yardstick import Yardstick, chosen_extractor
 
+WAYS = ["ddim:50:0", "ddim:20:0", "ddim:12:0", "dpm++:20:0", "dpm++:12:0", "dpm++:8:0"]
+WAYS += ["dpm++:20:0.25", "dpm++:20:0.5", "dpm++:12:0.5"]
 COLUMNS = ("fid@eye", "kid@eye", "precision@eye", "recall@eye")
 
 
@@ -31,9 +33,7 @@ def main():
     parser.add_argument("--model", default="fashion-cdm")
     parser.add_argument("--pictures", type=int, default=1000)
     parser.add_argument("--cache", type=Path, default=Path("runs/experiments/shared"))
-    parser.add_argument(
-        "--ways", nargs="+", default=["ddim:50", "ddim:20", "ddim:12", "dpm++:20", "dpm++:12", "dpm++:8"]
-    )
+    parser.add_argument("--ways", nargs="+", default=WAYS, help="sampler:steps:guidance")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     train, test = read_splits(data_root(), "fashion-mnist")
@@ -41,21 +41,18 @@ def main():
     judge = kept_judge(asked.cache, train, test, JUDGE)
     yardstick = Yardstick(test, chosen_extractor(None), train, judge, asked.cache)
     model = load_classes(asked.model, "cpu").family
-    print("| sampler | steps | " + " | ".join(COLUMNS) + " | class agreement | ms a picture |")
-    print("|---|---|" + "---|" * (len(COLUMNS) + 2))
+    print("| sampler | steps | guidance | " + " | ".join(COLUMNS) + " | class agreement | ms a picture |")
+    print("|---|---|---|" + "---|" * (len(COLUMNS) + 2))
     for way in asked.ways:
-        sampler, steps = way.split(":")
+        sampler, steps, weight = way.split(":")
+        options = Drawing(steps=int(steps), sampler=sampler, guidance=float(weight))
         with trained_precision(model):
-            drawn = yardstick.draw(
-                model, asked.pictures, 1_000_000, Drawing(steps=int(steps), sampler=sampler)
-            )
+            drawn = yardstick.draw(model, asked.pictures, 1_000_000, options)
         found = yardstick.measure(drawn)
         numbers = " | ".join(f"{found.scores[c]:.3g}" for c in COLUMNS)
         agreement = "-" if found.agreement is None else f"{found.agreement:.1%}"
-        print(
-            f"| {sampler} | {steps} | {numbers} | {agreement} | {1000 * drawn.seconds_per_picture:.1f} |",
-            flush=True,
-        )
+        speed = 1000 * drawn.seconds_per_picture
+        print(f"| {sampler} | {steps} | {weight} | {numbers} | {agreement} | {speed:.1f} |", flush=True)
 
 
 if __name__ == "__main__":

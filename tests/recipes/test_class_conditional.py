@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -48,6 +50,18 @@ def test_pictures_are_those_of_the_zoo(models):
     (other,) = draw_pictures(models["cdm"].family, labels, 6, 5, Drawing(steps=3, guidance=1.0))
     for part, drawn in zip(run.pictures[1:], other, strict=True):
         assert np.array_equal(pixels(part), ((drawn[0] + 1) * 127.5).round().byte().numpy())
+
+
+def test_a_model_s_own_weight_of_the_class_is_taken_told_and_repeated(models):
+    own = replace(models["cdm"], about=replace(models["cdm"].about, guidance=1.5))
+    asked = draw_classes(models["cdm"], wish("cdm", steps=3, guidance=1.5))
+    left = draw_classes(own, wish("cdm", steps=3))
+    for one, other in zip(asked.pictures, left.pictures, strict=True):
+        assert np.array_equal(pixels(one), pixels(other))
+    part = left.pictures[1]
+    assert part.recipe["params"]["guidance"] == 1.5
+    again = repeat_picture(own, part.recipe, wish("cdm", steps=3))
+    assert np.array_equal(pixels(again), pixels(part))
 
 
 @pytest.mark.parametrize("model", ["cvae", "cdm", "sgan"])

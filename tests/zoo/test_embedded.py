@@ -53,6 +53,20 @@ def test_russian_words_are_read_and_kept_when_a_model_is_embedded_again(runs, tm
         assert {model.title, *model.classes} == set(model.russian)
 
 
+def test_a_model_s_own_weight_of_the_class_is_kept_and_completes_a_wish(runs, tmp_path):
+    assert embed_run(runs / "cdm", tmp_path / "toy", **ABOUT).guidance == 0
+    assert embed_run(runs / "cdm", tmp_path / "toy", **ABOUT, guidance=0.5).guidance == 0.5
+    about = embed_run(runs / "cdm", tmp_path / "toy", **ABOUT)
+    assert about.guidance == 0.5
+    wish = ClassesParams(model="toy")
+    assert about.completed(wish) == wish.model_copy(update={"guidance": 0.5})
+    for weight in (0.0, 2.0):
+        asked = ClassesParams(model="toy", guidance=weight)
+        assert about.completed(asked) is asked
+    # one that takes none has none, whatever its folder says
+    assert embed_run(runs / "ddpm", tmp_path / "plain", **ABOUT, guidance=0.5).guidance == 0
+
+
 def test_what_only_trains_is_left_out_and_the_rest_is_half_as_large(runs, tmp_path):
     about = embed_run(runs / "cgan", tmp_path / "toy", **ABOUT)
     kept, all_ = load_file(about.weights), load_file(runs / "cgan" / "last.safetensors")

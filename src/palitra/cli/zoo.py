@@ -162,11 +162,14 @@ def embed(
     data: Annotated[str, typer.Option(help="What it was trained on.")],
     licence: Annotated[str, typer.Option(help="Licence of the weights.")],
     which: Which = "best",
+    guidance: Annotated[
+        float | None, typer.Option(help="Of a diffusion model: w that is taken where none is asked for.")
+    ] = None,
 ) -> None:
     """Make a small folder of a run for others to draw with: bfloat16, what draws alone, a card."""
     from palitra.zoo.embed import embed_run
 
-    about = embed_run(run, folder, title=title, data=data, licence=licence, which=which)
+    about = embed_run(run, folder, title=title, data=data, licence=licence, which=which, guidance=guidance)
     sys.stdout.write(f"{about.folder} ({about.size / 2**20:.2f} MiB)\n")
 
 

@@ -17,13 +17,14 @@ from palitra.core.progress import Hooks, StepEvent
 from palitra.core.rng import Noise
 from palitra.data.labelled_sheet import Block, labelled_sheet
 from palitra.errors import Cancelled, InputError
-from palitra.models.device import choose_device
+from palitra.models.device import choose_device, live_dtype
 from palitra.recipes.generate import memory_words, seeds_of
 from palitra.recipes.picture import Picture, Run
 from palitra.spec.build import build
 from palitra.spec.classes import ALL, ClassesParams
 from palitra.version import __version__
 from palitra.zoo.embedded import ClassModel, find_class_model
+from palitra.zoo.families.diffusion import Diffusion
 from palitra.zoo.families.family import Drawing, Family
 from palitra.zoo.run_folder import load_model
 
@@ -97,6 +98,7 @@ def draw_classes(
     """
     began = time.perf_counter()
     generator.about.check(params)
+    params = generator.about.completed(params)
     rows = _rows(generator, params)
     told = on_picture or (lambda picture: None)
     parts: list[Picture] = []
@@ -128,6 +130,7 @@ def repeat_picture(generator: ClassGenerator, recipe: dict[str, Any], params: Cl
     if recipe.get("sheet"):
         return draw_classes(generator, params).pictures[0]
     generator.about.check(params)
+    params = generator.about.completed(params)
     for chunk in _chunks(_rows(generator, params)):
         for i, row in enumerate(chunk):
             if row.seed == recipe.get("seed"):
@@ -200,11 +203,19 @@ def _draw(
     labels = None
     if generator.about.classes:
         labels = torch.tensor([row.number for row in rows], device=generator.device)
-    with memory_words():
+    with memory_words(), _precision(generator):
         noise = Noise([row.seed for row in rows], generator.device)
         pictures = generator.family.draw(labels, noise, options).float().cpu()
     counted.chunk(pictures, steps)
     return pictures
+
+
+def _precision(generator: ClassGenerator) -> torch.autocast:
+    """bf16 for a diffusion that learned in it, where the device is faster so."""
+    family, device = generator.family, generator.device
+    low = isinstance(family, Diffusion) and family.config.training.bf16
+    enabled = low and live_dtype(device) == torch.bfloat16
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
 
 def _image(picture: Tensor) -> Image.Image:

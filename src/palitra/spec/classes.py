@@ -70,8 +70,14 @@ class ClassesParams(RecipeParams):
         level="advanced",
         ge=0,
         le=100,
-        en=Words("Weight of the class", "0: as learned; larger ones show the class more clearly."),
-        ru=Words("Вес класса", "0 — как выучено; чем больше, тем яснее виден класс."),
+        en=Words(
+            "Weight of the class",
+            "0: as learned; larger ones show the class more clearly; default is the model's own.",
+        ),
+        ru=Words(
+            "Вес класса",
+            "0 — как выучено; чем больше, тем яснее виден класс; по умолчанию — как у модели.",
+        ),
     )
     steps: int | None = dial(
         None,

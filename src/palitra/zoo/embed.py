@@ -29,12 +29,20 @@ agreement, and for what it is of no use.
 
 
 def embed_run(
-    run: Path, folder: Path, *, title: str, data: str, licence: str, which: str = "best"
+    run: Path,
+    folder: Path,
+    *,
+    title: str,
+    data: str,
+    licence: str,
+    which: str = "best",
+    guidance: float | None = None,
 ) -> ClassModel:
     """Write run.json, model.safetensors and README.md into `folder`; its name is the model's name.
 
     Parameters become bfloat16, buffers stay, and what only trains is left out. A card that is
-    there is kept, and so are the Russian words (`ru`) of a run.json that is there.
+    there is kept, and so are the Russian words (`ru`) and, if none is given, the weight of the class
+    (`guidance`) of a run.json that is there.
 
     Raises:
         InputError: `run` is no trained run, or `folder` is `run`.
@@ -45,7 +53,8 @@ def embed_run(
     model, card = load_model(run, which)
     write_tensors(folder / "model.safetensors", drawing_tensors(model), {"format": "pt"})
     about = {"title": title, "data": data, "licence": licence}
-    described = {**card.to_json(), "about": {**about, **_russian_of(folder / "run.json")}}
+    own = {} if guidance is None else {"guidance": guidance}
+    described = {**card.to_json(), "about": {**about, **_kept_of(folder / "run.json"), **own}}
     told = json.dumps(described, indent=1, ensure_ascii=False) + "\n"
     try:
         (folder / "run.json").write_text(told, encoding="utf-8")
@@ -56,9 +65,10 @@ def embed_run(
     return read_class_model(folder)
 
 
-def _russian_of(path: Path) -> dict[str, Any]:
+def _kept_of(path: Path) -> dict[str, Any]:
     try:
-        return {"ru": json.loads(path.read_text("utf-8"))["about"]["ru"]}
+        about = json.loads(path.read_text("utf-8"))["about"]
+        return {name: about[name] for name in ("ru", "guidance") if name in about}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 

@@ -28,7 +28,8 @@ class ClassModel:
 
     architecture: its name in the zoo. shape: (channels, height, width). classes: empty for a model that knows
     none. takes: which of truncation, guidance and steps it has. size: of the weights in bytes. russian: the
-    title and the class names, by their English ones, as far as they are told.
+    title and the class names, by their English ones, as far as they are told. guidance: its own weight, taken
+    where none is asked for.
     """
 
     name: str
@@ -43,6 +44,7 @@ class ClassModel:
     takes: tuple[str, ...]
     size: int
     russian: Mapping[str, str] = field(default_factory=dict)
+    guidance: float = 0.0
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -67,6 +69,12 @@ class ClassModel:
             few = ", ".join(self.choices[:20]) + (", …" if len(self.choices) > 20 else "")
             raise InputError(f"`label` must be one of {few}, got {label[:80]}")
         return self.classes or ("",)
+
+    def completed(self, params: ClassesParams) -> ClassesParams:
+        """The wish with this model's own weight of the class where it names none."""
+        if params.guidance is not None or not self.guidance:
+            return params
+        return params.model_copy(update={"guidance": self.guidance})
 
     def check(self, params: ClassesParams) -> None:
         """Raise `InputError` or `ComposeError` for what this model cannot do or what is too much."""
@@ -100,6 +108,7 @@ def read_class_model(folder: Path, name: str | None = None) -> ClassModel:
         about: Mapping[str, Any] = told.get("about", {})
         title = str(about.get("title") or f"{config.model}, {height} px")
         russian = _russian(about.get("ru", {}), title, names)
+        guidance = float(about.get("guidance", 0))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"`run` must have a whole run.json, got {path}") from error
     takes: tuple[str, ...] = ("truncation",)
@@ -119,6 +128,7 @@ def read_class_model(folder: Path, name: str | None = None) -> ClassModel:
         takes=takes,
         size=weights.stat().st_size,
         russian=russian,
+        guidance=guidance if "guidance" in takes else 0.0,
     )
 
 
