@@ -105,7 +105,8 @@ class Guidance:
             parts += [picture("agreement against distance", file), picture("precision and recall", both)]
         sheet = sheet_of(done, docs / f"{self.name}-sheet.webp")
         if sheet:
-            parts += ["A row per w, the same seeds in each, seed 0:", picture("sheet", sheet)]
+            rows = ", ".join(f"{w:g}" for w in done[0].trial.settings["weights"])
+            parts += [f"A row per w ({rows} from the top), the same seeds in each:", picture("sheet", sheet)]
         asked = (
             "What does stronger guidance buy in class agreement, and what does it cost in distance to the "
             "real pictures and in variety?"
