@@ -93,6 +93,20 @@ def test_damaged_records_and_places_that_cannot_be_written_are_named(tmp_path, r
         take_records(recorded, "drawing", tmp_path / "there")
 
 
+def test_names_in_a_record_lead_nowhere_else(tmp_path, recorded):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("mine")
+    path = recorded / "drawing" / "a-0.json"
+    told = json.loads(path.read_text())
+    told["findings"]["files"] = ["../../../secret.txt", str(secret)]
+    told["trial"]["name"] = "../../up"
+    path.write_text(json.dumps(told))
+    assert take_records(recorded, "drawing", tmp_path / "deep" / "there") == 4
+    made = {p.name for p in (tmp_path / "deep").rglob("*") if p.is_file()}
+    assert "secret.txt" not in made
+    assert not any(p.name.startswith("up") for p in tmp_path.rglob("*"))
+
+
 def test_the_command_leaves_and_takes_records(tmp_path, monkeypatch, recorded):
     monkeypatch.setattr("palitra.experiments.catalogue.find_experiment", lambda name: there)
     words = ["--data", str(tmp_path), "--records", str(recorded), "--docs", str(tmp_path / "docs")]

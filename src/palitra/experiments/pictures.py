@@ -12,6 +12,8 @@ from palitra.experiments.table import by_name
 from palitra.experiments.trial import Kept
 
 QUALITY = 80
+NAME_WIDTH, NAME_HEIGHT = 0.25, 0.035
+"""Of a point's name, as shares of a plot's sides."""
 
 
 def save_webp(image: Image.Image, path: Path) -> str:
@@ -85,6 +87,7 @@ def line_plot(
             axes.fill_between(xs, low, high, alpha=0.15)
     if log_x:
         axes.set_xscale("log")
+        _plain_ticks(axes.xaxis)
     if log_y:
         axes.set_yscale("log")
         _plain_ticks(axes.yaxis)
@@ -93,15 +96,28 @@ def line_plot(
 
 
 def scatter_plot(points: Mapping[str, tuple[float, float]], path: Path, x: str, y: str) -> str:
-    """A named point each, x logarithmic."""
+    """A named point each, x logarithmic; names of points that lie close stand one above the other."""
     figure, axes = _figure()
-    for name, (a, b) in points.items():
-        axes.plot([a], [b], "o", color="#33639b")
-        axes.annotate(name, (a, b), textcoords="offset points", xytext=(5, 4), fontsize=8)
     axes.set_xscale("log")
-    # room for the names at the right
-    axes.margins(x=0.12)
+    for a, b in points.values():
+        axes.plot([a], [b], "o", color="#33639b")
+    # room for the names
+    axes.margins(x=0.12, y=0.1)
     _plain_ticks(axes.xaxis)
+    # limits and layout are settled only now, and places are asked of them
+    figure.draw_without_rendering()
+    taken: list[tuple[float, float]] = []
+    for name, (a, b) in sorted(points.items(), key=lambda point: point[1][1]):
+        across, up = axes.transAxes.inverted().transform(axes.transData.transform((a, b)))
+        height = up
+        while any(abs(height - h) < NAME_HEIGHT and abs(across - c) < NAME_WIDTH for c, h in taken):
+            height += NAME_HEIGHT / 4
+        taken.append((across, height))
+        side = ("left", 6) if across < 0.7 else ("right", -6)
+        raised = 4 + (height - up) * figure.get_size_inches()[1] * 72
+        axes.annotate(
+            name, (a, b), textcoords="offset points", xytext=(side[1], raised), ha=side[0], fontsize=8
+        )
     return _save(figure, axes, path, x, y)
 
 
@@ -110,7 +126,7 @@ def _plain_ticks(axis: Any) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator
 
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:,.10g}"))
     axis.set_minor_formatter(FuncFormatter(lambda value, place: ""))
 
 

@@ -45,7 +45,7 @@ def _copy_lacking(source: Path, experiment: str, target: Path, first_seed_only: 
         first = one.trial.name not in shown
         if one.findings.pictures:
             shown.add(one.trial.name)
-        if (target / experiment / f"{one.trial.key}.json").exists():
+        if (target / experiment / f"{one.folder.name}.json").exists():
             continue
         files = [*one.findings.files]
         if first or not first_seed_only:
@@ -61,13 +61,16 @@ def _copy_lacking(source: Path, experiment: str, target: Path, first_seed_only: 
 
 
 def _copy(one: Kept, files: list[str], target: Path) -> None:
+    # names of files and of the trial stand in a JSON of another machine: none may lead out of its folder
+    key, inside = one.folder.name, one.folder.resolve()
     for name in files:
-        if (one.folder / name).is_file():
-            place = target / one.trial.key / name
+        source = (one.folder / name).resolve()
+        if source.is_file() and source.is_relative_to(inside):
+            place = target / key / source.relative_to(inside)
             place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(one.folder / name, place)
+            shutil.copyfile(source, place)
     target.mkdir(parents=True, exist_ok=True)
     # the JSON last and whole: it says that the trial is there; commands side by side may leave the same one
-    part = target / f"{one.trial.key}-{os.getpid()}.part"
-    shutil.copyfile(one.folder.with_name(f"{one.trial.key}.json"), part)
-    os.replace(part, target / f"{one.trial.key}.json")
+    part = target / f"{key}-{os.getpid()}.part"
+    shutil.copyfile(one.folder.with_name(f"{key}.json"), part)
+    os.replace(part, target / f"{key}.json")
