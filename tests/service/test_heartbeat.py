@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from palitra.service.api.views import pictures_of
 from palitra.service.database import open_database
+from palitra.service.files.naming import lock_names
 from palitra.service.jobs.events import events_after
 from palitra.service.tables import EVENTS, JOBS, PICTURES, WORKERS
 from palitra.service.workers.heartbeat import beat, bury, is_alive, release, retire, silent_workers
@@ -126,6 +127,14 @@ def start(settings):
         child.wait()
 
 
+def freeze(process, engine):
+    """Stop it while the test is SQLite's one writer: one stopped amid its own writing keeps the file."""
+    with engine.begin() as connection:
+        lock_names(connection, [])
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)
+
+
 def worker_of(store, job):
     return (store.get(job.owner, job.id).worker or "")[-1:]
 
@@ -169,7 +178,7 @@ def test_a_live_worker_takes_the_jobs_of_a_stopped_one_which_then_changes_nothin
     ]
     frozen = start(0)
     wait_for(lambda: store.get("ann", jobs[0].id).done > 0)
-    frozen.send_signal(signal.SIGSTOP)
+    freeze(frozen, engine)
     late = store.put("cid", wish(steps=4))
     start(1)
     wait_for(lambda: worker_of(store, jobs[0]) == "1")
