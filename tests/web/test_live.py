@@ -166,6 +166,8 @@ def test_there_is_no_switch_where_there_is_no_lane(page):
 
 def test_who_comes_by_a_link_keeps_the_session(open_page, lane, tmp_path):
     page = open_page(url=lane.url)
+    # the page's own first call has begun the session by then; a call beside it would begin another
+    page.get_by_role("switch").wait_for()
     cookie = "fetch('/v1/session').then(r => r.json()).then(s => s.owner)"
     owner = page.evaluate(cookie)
     # a page of another site
