@@ -110,7 +110,7 @@ def open_page(chromium, service):
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto(url or service.url)
         page.get_by_role("banner").wait_for()
